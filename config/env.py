@@ -1,0 +1,164 @@
+"""Readers for environment variables that say which variable is wrong and what was expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+from uuid import UUID
+
+import environ
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
+
+from onboarding.podero import zones
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+env = environ.Env()
+
+
+def read_file(path: Path) -> None:
+    """Take variables from a `.env` file; what the process already has wins."""
+    if path.is_file():
+        environ.Env.read_env(path)
+
+
+def _wrong(name: str, expected: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name}: expected {expected}")
+
+
+def text(name: str, default: str = "") -> str:
+    value: str = env.str(name, default=default)
+    return value.strip()
+
+
+def required(name: str, expected: str) -> str:
+    value = text(name)
+    if not value:
+        raise _wrong(name, f"{expected}, but it is not set")
+    return value
+
+
+def switch(name: str, *, default: bool) -> bool:
+    value = text(name).lower()
+    if not value:
+        return default
+    if value in {"true", "on", "1", "yes"}:
+        return True
+    if value in {"false", "off", "0", "no"}:
+        return False
+    raise _wrong(name, "true or false")
+
+
+def whole_number(name: str, *, default: int, at_least: int, at_most: int) -> int:
+    value = text(name)
+    if not value:
+        return default
+    if not re.fullmatch(r"\d{1,9}", value) or not at_least <= int(value) <= at_most:
+        raise _wrong(name, f"a whole number from {at_least} to {at_most}")
+    return int(value)
+
+
+def choice(name: str, *, choices: Sequence[str], default: str) -> str:
+    value = text(name, default)
+    if value not in choices:
+        raise _wrong(name, "one of " + ", ".join(choices))
+    return value
+
+
+def names(name: str, default: Sequence[str] = ()) -> list[str]:
+    """A comma-separated list without blanks."""
+    value = text(name)
+    return [part.strip() for part in value.split(",") if part.strip()] if value else list(default)
+
+
+def hosts(name: str, default: Sequence[str]) -> frozenset[str]:
+    """`host` or `host:port` names, lower-case."""
+    values = names(name, default)
+    for value in values:
+        if not re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", value):
+            raise _wrong(name, "host names such as connect.podero.com or localhost:8001")
+    return frozenset(value.lower() for value in values)
+
+
+def address(name: str, *, default: str = "", with_query: bool = False) -> str:
+    """An absolute https address without a trailing slash; http only for this machine.
+
+    An empty answer means that the variable is not set and has no default.
+    """
+    value = text(name, default)
+    if not value:
+        return ""
+    expected = "an https address, or http for localhost"
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018  (raises on a port that is no number)
+    except ValueError as error:
+        raise _wrong(name, expected) from error
+    if not _is_usable(parts) or (parts.query and not with_query):
+        raise _wrong(name, expected)
+    return value if with_query else value.rstrip("/")
+
+
+def _is_usable(parts: SplitResult) -> bool:
+    if not parts.hostname or parts.username or parts.password or parts.fragment:
+        return False
+    is_local = parts.hostname in LOCAL_HOSTS
+    return parts.scheme == "https" or (parts.scheme == "http" and is_local)
+
+
+def color(name: str, default: str) -> str:
+    value = text(name, default)
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        raise _wrong(name, "a color such as #0a5c36")
+    return value.lower()
+
+
+def pem(name: str) -> str:
+    """A key in PEM form; `\\n` written out in one line is accepted."""
+    return text(name).replace("\\n", "\n")
+
+
+def uuid(name: str, expected: str) -> str:
+    value = required(name, expected)
+    try:
+        return str(UUID(value))
+    except ValueError as error:
+        raise _wrong(name, expected) from error
+
+
+def price_zone(name: str) -> str:
+    """One of the API's price zones; `DE` and other countries are mapped to theirs."""
+    value = text(name).upper()
+    if not value:
+        return ""
+    zone = zones.price_zone_for(value)
+    if zone is None:
+        raise _wrong(name, "one of " + ", ".join(sorted(zones.PRICE_ZONES)))
+    return zone
+
+
+def email(name: str) -> str:
+    value = text(name)
+    if value:
+        try:
+            validate_email(value)
+        except ValidationError as error:
+            raise _wrong(name, "an e-mail address") from error
+    return value
+
+
+def logo(name: str) -> str:
+    """A path on this site or an https address of a picture."""
+    value = text(name)
+    if not value or re.fullmatch(r"/[^/\\\s][^\\\s]*", value):
+        return value
+    return address(name)
+
+
+def origin_of(value: str) -> list[str]:
+    """The origin of an absolute address as a list for a policy; empty for a path."""
+    parts = urlsplit(value)
+    return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []

@@ -1,0 +1,317 @@
+"""All settings, each from the environment; `.env.example` lists them. Nonsense stops the start.
+
+Django: https://docs.djangoproject.com/en/5.2/ref/settings/
+Celery: https://docs.celeryq.dev/en/stable/userguide/configuration.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from celery.schedules import crontab
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from config import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.read_file(BASE_DIR / ".env")
+
+# --- The installation -----------------------------------------------------------------------
+
+SECRET_KEY = env.required("SECRET_KEY", "a long random string")
+DEBUG = env.switch("DEBUG", default=False)
+SITE_URL = env.address("SITE_URL")
+if not SITE_URL:
+    raise ImproperlyConfigured("SITE_URL: expected the public address of this app, but it is not set")
+_site = urlsplit(SITE_URL)
+if _site.path:
+    raise ImproperlyConfigured("SITE_URL: expected an address without a path")
+IS_HTTPS = _site.scheme == "https"
+ALLOWED_HOSTS = env.names(
+    "ALLOWED_HOSTS",
+    default=[str(_site.hostname)] if IS_HTTPS else ["localhost", "127.0.0.1", "[::1]"],
+)
+VAR_DIR = Path(env.text("VAR_DIR") or "var")
+if not VAR_DIR.is_absolute():
+    VAR_DIR = BASE_DIR / VAR_DIR
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+INSTALLED_APPS = [
+    "onboarding",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.middleware.private_pages",
+]
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "onboarding.branding.brand",
+            ],
+        },
+    },
+]
+
+# --- Database, cache and broker: embedded for one machine, servers for more ------------------
+
+REDIS_URL = env.text("REDIS_URL")
+if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
+    raise ImproperlyConfigured("REDIS_URL: expected an address such as redis://localhost:6379/0")
+
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}"),
+}
+_database = DATABASES["default"]
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # Writers queue up for the busy timeout instead of failing when a read becomes a write.
+    _database["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
+    }
+    _database["CONN_MAX_AGE"] = None
+elif _database["ENGINE"] == "django.db.backends.postgresql":
+    _database["OPTIONS"] = {"connect_timeout": 5} | _database.get("OPTIONS", {})
+    _database["CONN_MAX_AGE"] = 60
+    _database["CONN_HEALTH_CHECKS"] = True
+else:
+    raise ImproperlyConfigured("DATABASE_URL: expected a sqlite:/// or postgres:// address")
+
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+    }
+    if REDIS_URL
+    else {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "cache",
+    },
+}
+
+# A row in the database is the truth and a message only a nudge: losing one costs a minute.
+if REDIS_URL:
+    CELERY_BROKER_URL = REDIS_URL
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
+        "visibility_timeout": 120,
+        "socket_connect_timeout": 1,
+        "socket_timeout": 5,
+    }
+else:
+    _broker_dir = VAR_DIR / "broker"
+    for _folder in ("messages", "control"):
+        (_broker_dir / _folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(_broker_dir / "messages"),
+        "data_folder_out": str(_broker_dir / "messages"),
+        "control_folder": str(_broker_dir / "control"),
+        "store_processed": False,
+        "polling_interval": 0.05,
+    }
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_POOL = "threads"
+CELERY_WORKER_CONCURRENCY = env.whole_number(
+    "WORKER_THREADS", default=8, at_least=1, at_most=200
+)
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "free-stuck-claims": {"task": "onboarding.free_stuck_claims", "schedule": 60.0},
+    "verify-due-returns": {"task": "onboarding.verify_due_returns", "schedule": 30.0},
+    "switch-due-devices": {"task": "onboarding.switch_due_devices", "schedule": 30.0},
+    "look-up-due-attempts": {"task": "onboarding.look_up_due_attempts", "schedule": 60.0},
+    "expire-due-attempts": {"task": "onboarding.expire_due_attempts", "schedule": 300.0},
+    "forget-used-handoffs": {
+        "task": "onboarding.forget_used_handoffs",
+        "schedule": crontab(minute=17),
+    },
+}
+
+# --- Podero ---------------------------------------------------------------------------------
+
+PODERO_BASE_URL = env.address("PODERO_BASE_URL", default="https://app.podero.com")
+PODERO_ORG_ID = env.uuid("PODERO_ORG_ID", "the organisation's UUID")
+PODERO_AUTH_TOKEN = env.text("PODERO_AUTH_TOKEN")
+PODERO_CLIENT_ID = env.text("PODERO_CLIENT_ID")
+PODERO_CLIENT_SECRET = env.text("PODERO_CLIENT_SECRET")
+if not PODERO_AUTH_TOKEN and not (PODERO_CLIENT_ID and PODERO_CLIENT_SECRET):
+    raise ImproperlyConfigured(
+        "PODERO_CLIENT_ID and PODERO_CLIENT_SECRET: expected both, or PODERO_AUTH_TOKEN instead"
+    )
+PODERO_CONNECT_HOSTS = env.hosts("PODERO_CONNECT_HOSTS", default=["connect.podero.com"])
+PODERO_PRICE_ZONE = env.price_zone("PODERO_PRICE_ZONE")
+PODERO_MAX_WAITING = env.whole_number("PODERO_MAX_WAITING", default=4, at_least=1, at_most=1000)
+ONBOARDING_ACTIVATION = env.choice(
+    "ONBOARDING_ACTIVATION", choices=["after_return", "immediately"], default="after_return"
+)
+
+# --- The portal that sends customers --------------------------------------------------------
+
+PORTAL_URL = env.address("PORTAL_URL", with_query=True)
+HANDOFF_SECRET = env.text("HANDOFF_SECRET")
+HANDOFF_PUBLIC_KEY = env.pem("HANDOFF_PUBLIC_KEY")
+HANDOFF_ISSUER = env.text("HANDOFF_ISSUER")
+HANDOFF_AUDIENCE = env.text("HANDOFF_AUDIENCE", "podero-onboarding")
+if HANDOFF_SECRET and HANDOFF_PUBLIC_KEY:
+    raise ImproperlyConfigured("HANDOFF_SECRET, HANDOFF_PUBLIC_KEY: expected one of them, not both")
+if (HANDOFF_SECRET or HANDOFF_PUBLIC_KEY) and not HANDOFF_ISSUER:
+    raise ImproperlyConfigured(
+        "HANDOFF_ISSUER: expected the `iss` of the portal's tokens, but it is not set"
+    )
+
+# --- The retailer's face --------------------------------------------------------------------
+
+BRAND_NAME = env.text("BRAND_NAME", "Your electricity provider")
+BRAND_COLOR = env.color("BRAND_COLOR", "#14532d")
+BRAND_LOGO = env.logo("BRAND_LOGO")
+SUPPORT_EMAIL = env.email("SUPPORT_EMAIL")
+SUPPORT_PHONE = env.text("SUPPORT_PHONE")
+SUPPORT_HOURS = env.text("SUPPORT_HOURS")
+PRIVACY_URL = env.address("PRIVACY_URL", with_query=True)
+TERMS_URL = env.address("TERMS_URL", with_query=True)
+
+# --- Language and time ----------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "onboarding" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- Static files ---------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES: dict[str, dict[str, Any]] = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# --- Signing in and cookies -----------------------------------------------------------------
+
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "start"
+LOGOUT_REDIRECT_URL = "start"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+    )
+]
+# Longer than a hosted form lives, so that whoever comes back late is still signed in.
+SESSION_COOKIE_AGE = 4 * 24 * 3600
+# `Strict` would lose the session on the way back from the hosted form.
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "onboarding.views.problems.csrf_failure"
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+
+# --- Browsers -------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = IS_HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+# The proxy in front must set this header itself; see docs/deploy.md.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = False
+SECURE_REFERRER_POLICY = "no-referrer"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+
+def _origin(host: str) -> str:
+    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
+    return f"{'http' if name.strip('[]') in env.LOCAL_HOSTS else 'https'}://{host}"
+
+
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, *env.origin_of(BRAND_LOGO)],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        # Browsers apply this to the redirect that answers a form, so the hosted form belongs here.
+        "form-action": [SELF, *sorted(map(_origin, PODERO_CONNECT_HOSTS))],
+    }
+}
+
+# --- Logging --------------------------------------------------------------------------------
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"keys_out": {"()": "config.logs.KeysOut"}},
+    "formatters": {
+        "line": {
+            "()": "config.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["keys_out"],
+        },
+    },
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        # Django's own handler would print addresses before our filter has seen them.
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "kombu": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
+}

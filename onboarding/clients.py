@@ -1,0 +1,90 @@
+"""The configured Podero client of this process, and how many may wait on it at one time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from django.conf import settings
+from django.core.cache import cache as shared_cache
+
+from onboarding import podero
+
+logger = logging.getLogger(__name__)
+
+_TOKEN_KEY = "podero-token"  # noqa: S105
+
+
+class TooManyWaiting(Exception):
+    """So many requests of this process wait on Podero that another one would only queue up."""
+
+
+class CachedToken:
+    """Keeps the bearer token in Django's cache, so that all processes share one."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def get(self) -> str | None:
+        token: str | None = shared_cache.get(self._key)
+        return token
+
+    def set(self, token: str, seconds: float) -> None:
+        shared_cache.set(self._key, token, timeout=max(int(seconds), 1))
+
+    def discard(self, token: str) -> None:
+        if shared_cache.get(self._key) == token:
+            shared_cache.delete(self._key)
+
+
+@cache
+def podero_client() -> podero.PoderoClient:
+    """One client per process: its connections are kept open and shared by the threads."""
+    return podero.PoderoClient(
+        base_url=settings.PODERO_BASE_URL,
+        org_id=settings.PODERO_ORG_ID,
+        token_source=_token_source(),
+        connect_hosts=settings.PODERO_CONNECT_HOSTS,
+        on_call=_log_call,
+    )
+
+
+def _token_source() -> podero.FixedToken | podero.ClientCredentialsToken:
+    if settings.PODERO_AUTH_TOKEN:
+        return podero.FixedToken(settings.PODERO_AUTH_TOKEN)
+    return podero.ClientCredentialsToken(
+        base_url=settings.PODERO_BASE_URL,
+        client_id=settings.PODERO_CLIENT_ID,
+        client_secret=settings.PODERO_CLIENT_SECRET,
+        # Another environment or client must never be handed this one's token.
+        store=CachedToken(f"{_TOKEN_KEY}:{settings.PODERO_BASE_URL}:{settings.PODERO_CLIENT_ID}"),
+    )
+
+
+def _log_call(endpoint: str, outcome: str, seconds: float) -> None:
+    level = logging.INFO if outcome == "ok" else logging.WARNING
+    logger.log(
+        level,
+        "Podero called",
+        extra={"endpoint": endpoint, "outcome": outcome, "seconds": round(seconds, 3)},
+    )
+
+
+_places = threading.BoundedSemaphore(settings.PODERO_MAX_WAITING)
+
+
+@contextmanager
+def place_in_line() -> Iterator[podero.PoderoClient]:
+    """The client, for a request that a customer waits for. Raises TooManyWaiting at once.
+
+    Podero being slow then never takes all threads of a web process away from our own pages.
+    """
+    if not _places.acquire(blocking=False):
+        raise TooManyWaiting
+    try:
+        yield podero_client()
+    finally:
+        _places.release()

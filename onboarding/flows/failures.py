@@ -1,0 +1,19 @@
+"""Podero's errors in the words that support knows."""
+
+from __future__ import annotations
+
+from onboarding import podero
+from onboarding.states import FailureCode
+
+_CODES = {
+    "rate_limited": FailureCode.BUSY,
+    "unauthorized": FailureCode.UNAUTHORIZED,
+    "forbidden": FailureCode.UNAUTHORIZED,
+    "not_found": FailureCode.REFUSED,
+    "refused": FailureCode.REFUSED,
+    "unexpected_reply": FailureCode.UNEXPECTED_REPLY,
+}
+
+
+def code_of(error: podero.PoderoError) -> FailureCode:
+    return _CODES.get(error.code, FailureCode.UNREACHABLE)

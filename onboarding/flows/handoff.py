@@ -1,0 +1,271 @@
+"""The portal's signed link: who is at the door, and have they used this link before?"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+
+from onboarding.models import PoderoUser, UsedHandoff
+from onboarding.podero import zones
+
+MAX_LIFETIME = timedelta(minutes=5)
+CLOCK_TOLERANCE = timedelta(seconds=10)
+MAX_TOKEN_LENGTH = 4096
+REQUIRED_CLAIMS = ("iss", "aud", "iat", "exp", "jti", "sub", "email")
+
+Reason = Literal["invalid", "expired", "used", "staff", "not_set_up"]
+
+
+class UnableToEnter(Exception):
+    """The token does not let anybody in.
+
+    `reason` decides the page; `field` names the part of the token that is wrong, for the log.
+    """
+
+    def __init__(self, reason: Reason, field: str = "") -> None:
+        super().__init__(f"{reason} {field}".strip())
+        self.reason: Reason = reason
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """What a valid token says of the customer."""
+
+    external_user_id: str
+    email: str
+    language: str
+    price_zone: str
+    given_name: str
+    family_name: str
+    next_path: str
+
+
+def accept(*, token: str, now: datetime) -> tuple[PoderoUser, Visitor]:
+    """The customer whom `token` lets in; using it up and keeping what it says of them.
+
+    Raises UnableToEnter, and then nothing has changed.
+    """
+    claims = _verified_claims(token, now=now)
+    visitor = _visitor(claims)
+    with transaction.atomic():
+        _use_up(claims)
+        return _customer(visitor), visitor
+
+
+def examine(*, token: str, now: datetime) -> Visitor:
+    """What `accept` would read in `token`, without using it up. Raises UnableToEnter."""
+    return _visitor(_verified_claims(token, now=now))
+
+
+def issue(*, visitor: Visitor, now: datetime) -> str:
+    """A token such as the portal makes, signed with HANDOFF_SECRET. Raises UnableToEnter."""
+    if not settings.HANDOFF_SECRET:
+        raise UnableToEnter("not_set_up", "HANDOFF_SECRET")
+    claims = {
+        "iss": settings.HANDOFF_ISSUER,
+        "aud": settings.HANDOFF_AUDIENCE,
+        "iat": int(now.timestamp()),
+        "exp": int((now + MAX_LIFETIME).timestamp()),
+        "jti": secrets.token_urlsafe(16),
+        "sub": visitor.external_user_id,
+        "email": visitor.email,
+        "locale": visitor.language,
+        "price_zone": visitor.price_zone,
+        "next": visitor.next_path,
+    }
+    said = {name: value for name, value in claims.items() if value}
+    return jwt.encode(said, settings.HANDOFF_SECRET, algorithm="HS256")
+
+
+def forget_used(*, now: datetime) -> int:
+    """Forget tokens that could not be used again anyway; returns how many."""
+    deleted, _per_model = UsedHandoff.objects.filter(expires_at__lt=now).delete()
+    return deleted
+
+
+def _verified_claims(token: str, *, now: datetime) -> Mapping[str, Any]:
+    key, algorithm = _key()
+    if not token or len(token) > MAX_TOKEN_LENGTH:
+        raise UnableToEnter("invalid", "token")
+    try:
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[algorithm],
+            issuer=settings.HANDOFF_ISSUER,
+            audience=settings.HANDOFF_AUDIENCE,
+            # Times are held against `now` below, which the caller gives.
+            options={
+                "require": list(REQUIRED_CLAIMS),
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+    except (jwt.InvalidTokenError, UnicodeError) as error:
+        raise UnableToEnter("invalid", type(error).__name__) from error
+    issued_at, ends_at = _moment(claims, "iat"), _moment(claims, "exp")
+    if "nbf" in claims and _moment(claims, "nbf") > now.timestamp() + CLOCK_TOLERANCE.seconds:
+        raise UnableToEnter("invalid", "nbf")
+    if issued_at > now.timestamp() + CLOCK_TOLERANCE.seconds:
+        raise UnableToEnter("invalid", "iat")
+    if not 0 < ends_at - issued_at <= MAX_LIFETIME.seconds:
+        raise UnableToEnter("invalid", "exp")
+    if ends_at + CLOCK_TOLERANCE.seconds <= now.timestamp():
+        raise UnableToEnter("expired", "exp")
+    return claims
+
+
+def _key() -> tuple[Any, str]:
+    """The one key and the one algorithm that it serves, so that neither can be confused."""
+    if settings.HANDOFF_SECRET:
+        return settings.HANDOFF_SECRET, "HS256"
+    if not settings.HANDOFF_PUBLIC_KEY:
+        raise UnableToEnter("not_set_up")
+    key = load_pem_public_key(settings.HANDOFF_PUBLIC_KEY.encode())
+    for kind, algorithm in (
+        (RSAPublicKey, "RS256"),
+        (EllipticCurvePublicKey, "ES256"),
+        (Ed25519PublicKey, "EdDSA"),
+    ):
+        if isinstance(key, kind):
+            return key, algorithm
+    raise UnableToEnter("not_set_up", "HANDOFF_PUBLIC_KEY")
+
+
+def _moment(claims: Mapping[str, Any], name: str) -> float:
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e11:
+        raise UnableToEnter("invalid", name)
+    return float(value)
+
+
+def _visitor(claims: Mapping[str, Any]) -> Visitor:
+    email = _text(claims, "email", at_most=254)
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise UnableToEnter("invalid", "email") from error
+    return Visitor(
+        external_user_id=_text(claims, "sub", at_most=128),
+        email=email,
+        language=_text(claims, "locale", at_most=35, is_required=False),
+        price_zone=_price_zone(claims),
+        given_name=_text(claims, "given_name", at_most=150, is_required=False),
+        family_name=_text(claims, "family_name", at_most=150, is_required=False),
+        next_path=_next_path(claims),
+    )
+
+
+def _text(
+    claims: Mapping[str, Any], name: str, *, at_most: int, is_required: bool = True
+) -> str:
+    value = claims.get(name)
+    if value is None and not is_required:
+        return ""
+    is_sound = isinstance(value, str) and len(value) <= at_most and value.isprintable()
+    text = value.strip() if is_sound else ""
+    if not is_sound or (is_required and not text):
+        raise UnableToEnter("invalid", name)
+    return text
+
+
+def _price_zone(claims: Mapping[str, Any]) -> str:
+    """The zone that the token names; empty when it names none, and the installation's serves."""
+    for name in ("price_zone", "country"):
+        value = _text(claims, name, at_most=16, is_required=False).upper()
+        if not value:
+            continue
+        zone = zones.price_zone_for(value)
+        if zone is None and settings.PODERO_PRICE_ZONE.startswith(f"{value}_"):
+            zone = settings.PODERO_PRICE_ZONE
+        if zone is None:
+            raise UnableToEnter("invalid", name)
+        return zone
+    return ""
+
+
+def _next_path(claims: Mapping[str, Any]) -> str:
+    path = _text(claims, "next", at_most=500, is_required=False)
+    if path and (not path.startswith("/optimize/") or "\\" in path or "/../" in f"{path}/"):
+        raise UnableToEnter("invalid", "next")
+    return path
+
+
+def _use_up(claims: Mapping[str, Any]) -> None:
+    jti = _text(claims, "jti", at_most=255)
+    digest = hashlib.sha256(f"{claims['iss']}\n{jti}".encode()).hexdigest()
+    ends_at = datetime.fromtimestamp(float(claims["exp"]), tz=UTC) + 2 * CLOCK_TOLERANCE
+    try:
+        with transaction.atomic():
+            UsedHandoff.objects.create(digest=digest, expires_at=ends_at)
+    except IntegrityError as error:
+        raise UnableToEnter("used", "jti") from error
+
+
+def _customer(visitor: Visitor) -> PoderoUser:
+    customer = (
+        PoderoUser.objects.select_related("account")
+        .filter(external_user_id=visitor.external_user_id)
+        .first()
+    )
+    if customer is None:
+        customer = _new_customer(visitor)
+    account: User = customer.account  # type: ignore[assignment]
+    if account.is_staff or account.is_superuser:
+        raise UnableToEnter("staff", "sub")
+    if not account.is_active:
+        raise UnableToEnter("invalid", "sub")
+    _keep(visitor, customer, account)
+    return customer
+
+
+def _new_customer(visitor: Visitor) -> PoderoUser:
+    try:
+        with transaction.atomic():
+            account = User(username=f"customer-{secrets.token_hex(8)}", email=visitor.email)
+            account.set_unusable_password()
+            account.save()
+            return PoderoUser.objects.create(
+                account=account,
+                external_user_id=visitor.external_user_id,
+                email=visitor.email,
+            )
+    except IntegrityError:
+        return PoderoUser.objects.select_related("account").get(
+            external_user_id=visitor.external_user_id
+        )
+
+
+def _keep(visitor: Visitor, customer: PoderoUser, account: User) -> None:
+    """What the portal says now is newer than what we have; what it leaves out stays."""
+    told = {
+        "email": visitor.email,
+        "language": visitor.language,
+        "price_zone": visitor.price_zone,
+    }
+    customer.record_portal_data({name: value for name, value in told.items() if value})
+    names = {
+        "email": visitor.email,
+        "first_name": visitor.given_name,
+        "last_name": visitor.family_name,
+    }
+    changed = {n: v for n, v in names.items() if v and v != getattr(account, n)}
+    if changed:
+        User.objects.filter(pk=account.pk).update(**changed)

@@ -1,0 +1,97 @@
+"""A customer agrees: the consent and the attempt are on record before Podero hears of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from onboarding.models import Consent, ConsentText, OnboardingSession, PoderoUser
+from onboarding.states import Actor, Event, State
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What the customer was shown and ticked."""
+
+    version: str
+    language: str
+    words: str
+    allows_control: bool
+    allows_data_exchange: bool
+
+
+class UnableToContinue(Exception):
+    """The attempt cannot be continued: it is being checked, is linked, or consent has ended."""
+
+
+def start_attempt(
+    *,
+    customer: PoderoUser,
+    agreement: Agreement,
+    device_type: str,
+    submission: UUID,
+    now: datetime,
+) -> OnboardingSession:
+    """Record consent and attempt; the same `submission` again gives the attempt it made before.
+
+    Raises OnboardingSession.DoesNotExist when the submission is another customer's.
+    """
+    try:
+        with transaction.atomic():
+            text = ConsentText.objects.of(
+                version=agreement.version, language=agreement.language, body=agreement.words
+            )
+            consent = Consent.objects.create(
+                podero_user=customer,
+                text=text,
+                allows_control=agreement.allows_control,
+                allows_data_exchange=agreement.allows_data_exchange,
+                given_at=now,
+            )
+            attempt = OnboardingSession.objects.create(
+                podero_user=customer,
+                consent=consent,
+                device_type=device_type,
+                submission=submission,
+                started_at=now,
+            )
+            attempt.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
+            customer.record_return_to_service()
+    except IntegrityError:
+        return OnboardingSession.objects.get(submission=submission, podero_user=customer)
+    return attempt
+
+
+def continue_attempt(
+    *, attempt: OnboardingSession, submission: UUID, now: datetime
+) -> OnboardingSession:
+    """The attempt that a fresh form belongs to.
+
+    That is this one while it never had a form; otherwise a new one under the same consent, since
+    the old form's address is not kept and may still be finished in another tab.
+    Raises UnableToContinue.
+    """
+    if attempt.state in (State.RETURNED, State.LINKED) or attempt.consent.withdrawn_at is not None:
+        raise UnableToContinue
+    if attempt.state == State.STARTED:
+        return attempt
+    try:
+        with transaction.atomic():
+            successor = OnboardingSession.objects.create(
+                podero_user=attempt.podero_user,
+                consent=attempt.consent,
+                continues=attempt,
+                device_type=attempt.device_type,
+                submission=submission,
+                started_at=now,
+            )
+            attempt.note(Event.CONTINUED, at=now, actor=Actor.CUSTOMER)
+            successor.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
+    except IntegrityError:
+        return OnboardingSession.objects.get(
+            submission=submission, podero_user=attempt.podero_user
+        )
+    return successor

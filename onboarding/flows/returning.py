@@ -1,0 +1,144 @@
+"""A browser comes back. What it says is a hint; only the API makes an attempt `linked`."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from onboarding import podero
+from onboarding.flows import discovery, failures, linking, schedule
+from onboarding.models import InvalidTransition, OnboardingSession
+from onboarding.states import Actor, Event, FailureCode, State, sources_of
+
+logger = logging.getLogger(__name__)
+
+# Podero has answered that there is no such device this often and for this long: give up.
+NEGATIVE_ANSWERS = 6
+NEGATIVE_PERIOD = timedelta(minutes=10)
+# Podero could not be asked for this long: give up.
+UNREACHABLE_PERIOD = timedelta(hours=24)
+
+
+def record_return(
+    *, attempt: OnboardingSession, device_id: UUID | None, is_matched: bool, now: datetime
+) -> None:
+    """The signed-in customer came back through success.
+
+    `is_matched` says that the very browser that left came back. Safe to repeat: an attempt that
+    is being checked or is linked stays as it is, and so does one whose form was never opened.
+    """
+    if attempt.state not in sources_of(State.RETURNED) or not attempt.has_hosted_session:
+        return
+    try:
+        attempt.mark_returned(device_id=device_id, is_matched=is_matched, at=now)
+    except InvalidTransition:
+        attempt.refresh_from_db()
+
+
+def record_cancel(*, attempt: OnboardingSession, now: datetime) -> None:
+    """The signed-in customer came back through cancel; a late cancel changes nothing."""
+    if attempt.state not in sources_of(State.CANCELLED):
+        return
+    try:
+        attempt.mark_cancelled(at=now)
+    except InvalidTransition:
+        attempt.refresh_from_db()
+
+
+def verify_return(
+    *, client: podero.PoderoClient, attempt: OnboardingSession, now: datetime
+) -> bool:
+    """Ask the API once whether the return brought a device; otherwise plan the next look.
+
+    False when Podero could not be asked. Never raises for it: the attempt tells what came of it.
+    """
+    if attempt.state != State.RETURNED or not attempt.claim(now=now):
+        return True
+    try:
+        finding = discovery.find_devices(client=client, attempt=attempt)
+    except podero.PoderoError as error:
+        _record_check_failed(attempt, error, now=now)
+        return not error.is_retryable
+    if finding.devices:
+        _record_found(attempt, finding, now=now)
+    else:
+        _record_nothing_found(attempt, now=now)
+    return True
+
+
+def _record_found(
+    attempt: OnboardingSession, finding: discovery.Finding, *, now: datetime
+) -> None:
+    try:
+        linking.record_devices(
+            attempt=attempt,
+            devices=finding.devices,
+            is_confirmed=attempt.is_return_matched and finding.is_proven,
+            actor=Actor.SYSTEM,
+            now=now,
+        )
+    except linking.HasLeft:
+        linking.undo_devices(attempt=attempt, devices=finding.devices, now=now)
+        _give_up(attempt, FailureCode.WITHDRAWN, now=now)
+    except linking.DeviceOfAnother:
+        logger.error("Device is on record for another customer", extra=_about(attempt))
+        _give_up(attempt, FailureCode.NOT_CONFIRMED, now=now)
+    except InvalidTransition:
+        logger.info("Attempt moved on meanwhile", extra=_about(attempt))
+
+
+def _record_check_failed(
+    attempt: OnboardingSession, error: podero.PoderoError, *, now: datetime
+) -> None:
+    code = failures.code_of(error)
+    logger.warning(
+        "Return could not be verified",
+        extra=_about(attempt) | {"failure_code": code.value, "endpoint": error.endpoint},
+    )
+    if now >= _returned_at(attempt) + UNREACHABLE_PERIOD:
+        _give_up(attempt, FailureCode.NOT_CONFIRMED, now=now, status=error.status)
+        return
+    tries = attempt.tries + 1
+    when = schedule.next_try(
+        now=now, tries=tries, first_seconds=5, ceiling_seconds=900, error=error
+    )
+    with transaction.atomic():
+        if attempt.release(tries=tries, next_try_at=when, failure_code=code):
+            attempt.note(
+                Event.CHECK_FAILED,
+                at=now,
+                actor=Actor.SYSTEM,
+                failure_code=code,
+                podero_status=error.status,
+            )
+
+
+def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
+    tries = attempt.tries + 1
+    if tries >= NEGATIVE_ANSWERS and now >= _returned_at(attempt) + NEGATIVE_PERIOD:
+        _give_up(attempt, FailureCode.NOT_CONFIRMED, now=now)
+        return
+    when = schedule.next_try(now=now, tries=tries, first_seconds=5, ceiling_seconds=300)
+    with transaction.atomic():
+        if attempt.release(tries=tries, next_try_at=when, failure_code=""):
+            attempt.note(Event.NOTHING_FOUND, at=now, actor=Actor.SYSTEM)
+
+
+def _give_up(
+    attempt: OnboardingSession, code: FailureCode, *, now: datetime, status: int | None = None
+) -> None:
+    try:
+        attempt.mark_failed(failure_code=code, at=now, actor=Actor.SYSTEM, status=status)
+    except InvalidTransition:
+        logger.info("Attempt moved on meanwhile", extra=_about(attempt))
+
+
+def _returned_at(attempt: OnboardingSession) -> datetime:
+    return attempt.returned_at or attempt.started_at
+
+
+def _about(attempt: OnboardingSession) -> dict[str, object]:
+    return {"attempt": attempt.reference}

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.core.management.base import BaseCommand, CommandError
+from django.conf import settings
+from django.db import transaction
+
+from onboarding.models import PoderoUser
+
+PASSWORD = "demo"  # noqa: S105
+CUSTOMERS = (
+    ("anna@example.com", "Anna", "4711", "en", "AT"),
+    ("bernd@example.com", "Bernd", "4712", "de", "DE_LU"),
+    ("csilla@example.com", "Csilla", "4713", "hu", "HU"),
+)
+SUPPORT = "support@example.com"
+
+
+class Command(BaseCommand):
+    help = "Make three demo customers and one support account; only on this machine."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.IS_HTTPS:
+            raise CommandError("SITE_URL: demo accounts are for http://localhost only")
+        with transaction.atomic():
+            for email, first_name, number, language, zone in CUSTOMERS:
+                account = _account(email, first_name=first_name)
+                PoderoUser.objects.get_or_create(
+                    external_user_id=number,
+                    defaults={
+                        "account": account,
+                        "email": email,
+                        "language": language,
+                        "price_zone": zone,
+                    },
+                )
+            staff = _account(SUPPORT, first_name="Support", is_staff=True)
+            staff.groups.set(Group.objects.filter(name="Support"))
+
+
+def _account(email: str, **fields: Any) -> User:
+    account, is_new = User.objects.get_or_create(
+        username=email, defaults={"email": email, **fields}
+    )
+    if is_new:
+        account.set_password(PASSWORD)
+        account.save(update_fields=["password"])
+    return account

@@ -1,0 +1,18 @@
+"""What the app remembers. Each module holds one table's fields, constraints and named moves."""
+
+from onboarding.models.attempts import InvalidTransition, OnboardingSession, SessionEvent
+from onboarding.models.consents import Consent, ConsentText
+from onboarding.models.devices import Device
+from onboarding.models.handoffs import UsedHandoff
+from onboarding.models.podero_users import PoderoUser
+
+__all__ = [
+    "Consent",
+    "ConsentText",
+    "Device",
+    "InvalidTransition",
+    "OnboardingSession",
+    "PoderoUser",
+    "SessionEvent",
+    "UsedHandoff",
+]

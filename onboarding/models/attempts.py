@@ -1,0 +1,333 @@
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import date, datetime, time, timedelta
+from datetime import timezone as fixed_zone
+from typing import Any
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from onboarding.models.claims import Claimable
+from onboarding.models.consents import Consent
+from onboarding.models.podero_users import PoderoUser
+from onboarding.podero import DeviceType
+from onboarding.states import (
+    AWAITING_DEVICE,
+    FINAL,
+    UNFINISHED,
+    Actor,
+    Event,
+    FailureCode,
+    State,
+    sources_of,
+)
+
+DEVICE_TYPES = [
+    (DeviceType.EV.value, _("electric car")),
+    (DeviceType.HP.value, _("heat pump")),
+    (DeviceType.IV.value, _("solar inverter")),
+    (DeviceType.WB.value, _("wallbox")),
+]
+
+
+# An address opened again and again by a scanner is written down this often at the most.
+SIGHTING_INTERVAL = timedelta(minutes=1)
+
+
+class InvalidTransition(Exception):
+    """The attempt is not, or no longer, in a state from which it could be moved."""
+
+    def __init__(self, *, reference: uuid.UUID, to: State) -> None:
+        super().__init__(f"attempt {reference} cannot become {to}")
+
+
+def hash_of(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def last_moment_of(expiration_date: date) -> datetime:
+    """The latest reading of Podero's bare date: its end in the last time zone on earth."""
+    end = datetime.combine(expiration_date + timedelta(days=1), time.min)
+    return end.replace(tzinfo=fixed_zone(timedelta(hours=-12)))
+
+
+class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
+    def for_customer(self, podero_user: PoderoUser) -> OnboardingSessionQuerySet:
+        return self.filter(podero_user=podero_user)
+
+    def with_token(self, token: str) -> OnboardingSessionQuerySet:
+        """The attempt whose return addresses carry `token`; only its hash is known here."""
+        return self.filter(return_token_hash=hash_of(token))
+
+    def unfinished(self) -> OnboardingSessionQuerySet:
+        return self.filter(state__in=UNFINISHED)
+
+    def due(self, *states: State, now: datetime) -> OnboardingSessionQuerySet:
+        return self.filter(state__in=states, next_try_at__lte=now).order_by("pk")
+
+
+class OnboardingSession(Claimable):
+    """One attempt of a customer to link a device: one consent, one session at Podero.
+
+    `podero_id` is the key to the hosted form while that form lives: it is never logged or shown.
+    Of the token in the return addresses only the hash is kept. `next_try_at` is when the row is
+    next due for background work, or for the customer's next try while the attempt is `started`.
+    """
+
+    reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
+    podero_user = models.ForeignKey(
+        PoderoUser, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("customer")
+    )
+    consent = models.ForeignKey(
+        Consent, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("consent")
+    )
+    continues = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="continued_by",
+        verbose_name=_("continues"),
+    )
+    submission = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    device_type = models.CharField(
+        _("device type"), max_length=2, choices=DEVICE_TYPES, blank=True
+    )
+    state = models.CharField(
+        _("state"), max_length=10, choices=State.choices, default=State.STARTED, editable=False
+    )
+    failure_code = models.CharField(
+        _("reason"), max_length=20, choices=FailureCode.choices, blank=True, editable=False
+    )
+    podero_id = models.UUIDField(null=True, blank=True, unique=True, editable=False)
+    return_token_hash = models.CharField(
+        max_length=64, null=True, blank=True, unique=True, editable=False
+    )
+    expires_at = models.DateTimeField(_("runs out"), null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(_("started"), editable=False)
+    opened_at = models.DateTimeField(_("sent to Podero"), null=True, blank=True, editable=False)
+    returned_at = models.DateTimeField(_("returned"), null=True, blank=True, editable=False)
+    returned_device_id = models.UUIDField(null=True, blank=True, editable=False)
+    is_return_matched = models.BooleanField(
+        _("same browser came back"), default=False, editable=False
+    )
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True, editable=False)
+
+    objects = OnboardingSessionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        indexes = (
+            models.Index(fields=["state", "next_try_at"], name="attempt_due"),
+            models.Index(fields=["podero_user", "-started_at"], name="attempt_of_customer"),
+            models.Index(fields=["claimed_at"], name="attempt_claimed"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(state__in=State.values), name="attempt_state_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="failed") | ~models.Q(failure_code=""),
+                name="failed_attempt_has_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["started", "failed", "expired", "cancelled"])
+                | models.Q(podero_id__isnull=False),
+                name="attempt_beyond_start_has_a_session",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.reference)
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def has_hosted_session(self) -> bool:
+        return self.podero_id is not None
+
+    @property
+    def is_awaiting_device(self) -> bool:
+        """Whether a device found at Podero could still make this attempt `linked`."""
+        return self.has_hosted_session and self.state in (AWAITING_DEVICE | {State.RETURNED})
+
+    def claim_guard(self) -> dict[str, Any]:
+        return {"state": self.state}
+
+    def mark_open(
+        self, *, podero_id: uuid.UUID, expires_at: datetime, next_try_at: datetime, at: datetime
+    ) -> None:
+        self._move(
+            State.OPEN,
+            at=at,
+            event=Event.OPENED,
+            actor=Actor.CUSTOMER,
+            claimed_by_us=True,
+            podero_id=podero_id,
+            expires_at=expires_at,
+            opened_at=at,
+            failure_code="",
+            tries=0,
+            next_try_at=next_try_at,
+        )
+
+    def mark_returned(self, *, device_id: uuid.UUID | None, is_matched: bool, at: datetime) -> None:
+        self._move(
+            State.RETURNED,
+            at=at,
+            event=Event.RETURNED,
+            actor=Actor.CUSTOMER,
+            returned_at=at,
+            returned_device_id=device_id,
+            is_return_matched=is_matched,
+            finished_at=None,
+            failure_code="",
+            claimed_at=None,
+            tries=0,
+            next_try_at=at,
+        )
+
+    def mark_linked(self, *, at: datetime, actor: Actor) -> None:
+        self._move(
+            State.LINKED,
+            at=at,
+            event=Event.LINKED,
+            actor=actor,
+            finished_at=at,
+            failure_code="",
+            claimed_at=None,
+            next_try_at=None,
+        )
+
+    def mark_cancelled(self, *, at: datetime, event: Event = Event.CANCELLED) -> None:
+        self._move(
+            State.CANCELLED,
+            at=at,
+            event=event,
+            actor=Actor.CUSTOMER,
+            finished_at=at,
+            claimed_at=None,
+            # One last look when the form has surely run out: it may have been finished elsewhere.
+            next_try_at=self.expires_at,
+        )
+
+    def mark_expired(self, *, failure_code: FailureCode, at: datetime) -> None:
+        self._move(
+            State.EXPIRED,
+            at=at,
+            event=Event.EXPIRED,
+            actor=Actor.SYSTEM,
+            failure_code=failure_code,
+            finished_at=at,
+            claimed_at=None,
+            next_try_at=None,
+        )
+
+    def mark_failed(
+        self, *, failure_code: FailureCode, at: datetime, actor: Actor, status: int | None = None
+    ) -> None:
+        self._move(
+            State.FAILED,
+            at=at,
+            event=Event.FAILED,
+            actor=actor,
+            claimed_by_us=True,
+            status=status,
+            failure_code=failure_code,
+            finished_at=at,
+            next_try_at=self.expires_at,
+        )
+
+    def note(
+        self, event: Event, *, at: datetime, actor: Actor, failure_code: str = "", **more: Any
+    ) -> None:
+        """Write a line of the timeline without moving the attempt."""
+        SessionEvent.objects.create(
+            attempt=self,
+            at=at,
+            event=event,
+            actor=actor,
+            state_before=self.state,
+            state_after=self.state,
+            failure_code=failure_code,
+            **more,
+        )
+
+    def note_return_seen(self, *, at: datetime) -> None:
+        """A browser that is not signed in came back: look the attempt up soon, believe nothing."""
+        with transaction.atomic():
+            rows = OnboardingSession.objects.filter(pk=self.pk, state__in=AWAITING_DEVICE)
+            rows.filter(next_try_at__gt=at + SIGHTING_INTERVAL).update(next_try_at=at)
+            if not self.events.filter(event=Event.RETURN_SEEN, at__gt=at - SIGHTING_INTERVAL):
+                self.note(Event.RETURN_SEEN, at=at, actor=Actor.BROWSER)
+
+    def _move(
+        self,
+        to: State,
+        *,
+        at: datetime,
+        event: Event,
+        actor: Actor,
+        status: int | None = None,
+        claimed_by_us: bool = False,
+        **fields: Any,
+    ) -> None:
+        """Change the state if the database still agrees with this copy, and tell the timeline.
+
+        Raises InvalidTransition when the move is not allowed, when another process was faster,
+        or when the move needs our claim and we have lost it.
+        """
+        before = self.state
+        guard: dict[str, Any] = {"pk": self.pk, "state": before}
+        if claimed_by_us:
+            guard["claimed_at"] = self.claimed_at
+            fields["claimed_at"] = None
+        if before not in sources_of(to) or (claimed_by_us and self.claimed_at is None):
+            raise InvalidTransition(reference=self.reference, to=to)
+        with transaction.atomic():
+            if not OnboardingSession.objects.filter(**guard).update(state=to, **fields):
+                raise InvalidTransition(reference=self.reference, to=to)
+            SessionEvent.objects.create(
+                attempt=self,
+                at=at,
+                event=event,
+                actor=actor,
+                state_before=before,
+                state_after=to,
+                failure_code=fields.get("failure_code", ""),
+                podero_status=status,
+            )
+        self._set(state=to, **fields)
+
+
+class SessionEvent(models.Model):
+    """One line of an attempt's timeline: who, what, why. Only ever added."""
+
+    attempt = models.ForeignKey(OnboardingSession, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField(_("when"))
+    event = models.CharField(_("what"), max_length=24, choices=Event.choices)
+    actor = models.CharField(_("who"), max_length=10, choices=Actor.choices)
+    state_before = models.CharField(max_length=10, choices=State.choices, blank=True)
+    state_after = models.CharField(_("state"), max_length=10, choices=State.choices)
+    failure_code = models.CharField(
+        _("reason"), max_length=20, choices=FailureCode.choices, blank=True
+    )
+    podero_status = models.PositiveSmallIntegerField(_("Podero's answer"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("timeline event")
+        verbose_name_plural = _("timeline")
+        indexes = (models.Index(fields=["attempt", "id"], name="event_of_attempt"),)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.event}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None:
+            raise TypeError("The timeline is only ever added to.")
+        super().save(*args, **kwargs)

@@ -1,0 +1,55 @@
+"""Claim → call → record: how a row is held while Podero is asked, outside any transaction."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+
+# Longer than all calls of one flow together; after it a claim counts as left by a killed process.
+CLAIM_LIFETIME = timedelta(minutes=2)
+
+
+def unclaimed(now: datetime) -> Q:
+    return Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LIFETIME)
+
+
+class Claimable(models.Model):
+    """A row of which one process at a time may ask Podero.
+
+    `claimed_at` is both the mark and the proof: whoever records an outcome names the moment of
+    its own claim, so a process that lost its claim meanwhile changes nothing.
+    """
+
+    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    tries = models.PositiveIntegerField(default=0, editable=False)
+    next_try_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    def claim(self, *, now: datetime, **also: Any) -> bool:
+        """Take the row for one flow; False when another process holds it or it has moved on."""
+        rows = type(self)._default_manager.filter(unclaimed(now), pk=self.pk, **self.claim_guard())
+        if not rows.update(claimed_at=now, **also):
+            return False
+        self._set(claimed_at=now, **also)
+        return True
+
+    def claim_guard(self) -> dict[str, Any]:
+        """What must still hold in the database for a claim on this copy to be worth anything."""
+        return {}
+
+    def release(self, **fields: Any) -> bool:
+        """Give the claim back and record `fields` with it; False when it was lost meanwhile."""
+        rows = type(self)._default_manager.filter(pk=self.pk, claimed_at=self.claimed_at)
+        if self.claimed_at is None or not rows.update(claimed_at=None, **fields):
+            return False
+        self._set(claimed_at=None, **fields)
+        return True
+
+    def _set(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            setattr(self, name, value)

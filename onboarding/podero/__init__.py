@@ -1,0 +1,57 @@
+"""Client for Podero's Partner API 2.0 (https://developers.podero.com).
+
+Knows neither Django nor Celery, and is the only package that imports requests.
+"""
+
+from __future__ import annotations
+
+from onboarding.podero.client import PoderoClient
+from onboarding.podero.deadline import Timeouts, within
+from onboarding.podero.device_types import DeviceType
+from onboarding.podero.errors import (
+    BoostRefused,
+    Forbidden,
+    NotFound,
+    PoderoError,
+    Refused,
+    Unauthorized,
+    Unavailable,
+    UnexpectedReply,
+)
+from onboarding.podero.replies import Action, Device, HostedSession, Reauthentication, User
+from onboarding.podero.retrying import Code
+from onboarding.podero.token_stores import MemoryStore, TokenStore
+from onboarding.podero.tokens import ClientCredentialsToken, FixedToken, TokenSource
+from onboarding.podero.transport import OnCall
+from onboarding.podero.zones import LANGUAGES, PRICE_ZONES, ZONE_TIMEZONES, price_zone_for
+
+__all__ = [
+    "LANGUAGES",
+    "PRICE_ZONES",
+    "ZONE_TIMEZONES",
+    "Action",
+    "BoostRefused",
+    "ClientCredentialsToken",
+    "Code",
+    "Device",
+    "DeviceType",
+    "FixedToken",
+    "Forbidden",
+    "HostedSession",
+    "MemoryStore",
+    "NotFound",
+    "OnCall",
+    "PoderoClient",
+    "PoderoError",
+    "Reauthentication",
+    "Refused",
+    "Timeouts",
+    "TokenSource",
+    "TokenStore",
+    "Unauthorized",
+    "Unavailable",
+    "UnexpectedReply",
+    "User",
+    "price_zone_for",
+    "within",
+]

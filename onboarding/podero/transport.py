@@ -1,0 +1,176 @@
+"""One HTTP exchange with Podero: bounded in time and size, never redirected, never logged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions
+
+from onboarding.podero import connections, deadline, retrying
+from onboarding.podero.deadline import Timeouts
+from onboarding.podero.errors import class_for
+from onboarding.podero.exchange import Call, Failure, Reply
+from onboarding.podero.retrying import Code, ReplyTooLarge
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+_CHUNK_BYTES: Final = 16 * 1024
+_HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip",
+    "User-Agent": "podero-onboarding",
+}
+_FAILURES: Final = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+
+OnCall = Callable[[str, str, float], None]
+"""Told (endpoint, "ok" or a code, seconds) after each exchange; must not raise."""
+
+
+class Transport:
+    """Sends requests to one host. Safe to share between threads.
+
+    base_url: scheme and host, perhaps with a port and a path; ValueError for anything else.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        timeouts: Timeouts,
+        http: requests.Session | None = None,
+        on_call: OnCall | None = None,
+    ) -> None:
+        self.timeouts = timeouts
+        self._base_url = _checked(base_url)
+        self._http = connections.bounded(requests.Session() if http is None else http)
+        self._on_call = on_call
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._http.close()
+
+    def exchange(self, call: Call) -> Reply:
+        """Send a request and return the complete reply, of whatever status.
+
+        Raises Unavailable when none came, UnexpectedReply when it was not HTTP or too large.
+        """
+        with deadline.within(self.timeouts.total_seconds):
+            result = self._observed(call)
+            # A pooled connection may be closed just as it is used; a read is safe to repeat.
+            if isinstance(result, Failure) and result.is_stale and not call.is_write:
+                result = self._observed(call)
+        if isinstance(result, Reply):
+            return result
+        # Raised here, not where it was caught: the chain would carry the address and the token.
+        raise class_for(result.code)(
+            call.endpoint,
+            result.code,
+            result.status,
+            is_outcome_unknown=call.is_write and result.may_be_sent,
+            cause_name=result.cause_name,
+        )
+
+    def _observed(self, call: Call) -> Reply | Failure:
+        started = time.monotonic()
+        result = self._attempt(call)
+        if self._on_call is not None:
+            outcome = result.code or "ok"
+            self._on_call(call.endpoint, outcome, time.monotonic() - started)
+        return result
+
+    def _attempt(self, call: Call) -> Reply | Failure:
+        seen = connections.Exchange()
+        reset = connections.current_exchange.set(seen)
+        try:
+            return self._sent(call)
+        except _FAILURES as error:
+            is_sent = seen.is_sent
+            return Failure(
+                code=retrying.code_for_exception(error),
+                cause_name=retrying.root_name(error),
+                may_be_sent=not retrying.is_before_sending(error) if is_sent is None else is_sent,
+                is_stale=seen.is_reused and retrying.is_connection_lost(error),
+            )
+        finally:
+            connections.current_exchange.reset(reset)
+
+    def _sent(self, call: Call) -> Reply | Failure:
+        try:
+            left = deadline.seconds_left(self.timeouts.total_seconds)
+        except TimeoutError:
+            return Failure(code=Code.TIMEOUT, cause_name="TimeoutError", may_be_sent=False)
+        response = self._http.request(
+            call.method,
+            self._base_url + call.path,
+            params=call.params,
+            json=call.json,
+            data=call.form,
+            headers={**_HEADERS, **call.headers},
+            # As an auth object, for otherwise requests lets a netrc file replace the header.
+            auth=_Authorization(call.authorization),
+            timeout=(
+                min(self.timeouts.connect_seconds, left),
+                min(self.timeouts.read_seconds, left),
+            ),
+            allow_redirects=False,
+            stream=True,
+        )
+        with response:
+            return _reply_from(call, response)
+
+
+class _Authorization(requests.auth.AuthBase):
+    def __init__(self, header: str) -> None:
+        self._header = header
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._header
+        return request
+
+
+def _reply_from(call: Call, response: requests.Response) -> Reply | Failure:
+    reply = Reply(
+        endpoint=call.endpoint,
+        is_write=call.is_write,
+        status=response.status_code,
+        body=b"",
+        retry_after_seconds=retrying.retry_after_seconds(
+            response.headers.get("Retry-After"), now=datetime.now(UTC)
+        ),
+    )
+    try:
+        return replace(reply, body=_body_of(response))
+    except _FAILURES as error:
+        if not reply.is_success:
+            return reply  # the status says enough
+        return Failure(
+            code=retrying.code_for_exception(error),
+            cause_name=retrying.root_name(error),
+            status=reply.status,
+        )
+
+
+def _body_of(response: requests.Response) -> bytes:
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced[:20]) > MAX_BODY_BYTES:
+        raise ReplyTooLarge("reply too large")
+    body = bytearray()
+    for chunk in response.iter_content(_CHUNK_BYTES):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise ReplyTooLarge("reply too large")
+        deadline.seconds_left(1)
+    return bytes(body)
+
+
+def _checked(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    is_plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+    if parts.scheme not in ("https", "http") or not parts.hostname or not is_plain:
+        raise ValueError("base_url must be like https://app.podero.com")
+    return base_url.rstrip("/")

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.views.decorators.http import require_http_methods
+
+from onboarding.branding import brand
+from onboarding.flows import opt_in
+from onboarding.forms import ConsentForm, DeviceTypeForm
+from onboarding.models import OnboardingSession, PoderoUser
+from onboarding.models.attempts import DEVICE_TYPES
+from onboarding.models.consents import digest_of
+from onboarding.states import State
+from onboarding.views.access import customer_required
+from onboarding.views.leaving import send_to_hosted_form
+
+# Counted up when the meaning of the words changes, not for a corrected letter.
+CONSENT_VERSION = "1"
+
+
+def consent_words() -> str:
+    """The words that are agreed to, just as the page shows them."""
+    return render_to_string("onboarding/partials/_consent_words.html", brand()).strip()
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@customer_required
+def consent(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
+    words = consent_words()
+    form = ConsentForm(
+        request.POST or None,
+        words_digest=digest_of(words),
+        initial={
+            "device_type": DeviceTypeForm(request.GET).chosen(),
+            "words": digest_of(words),
+        },
+    )
+    if request.method != "POST" or not form.is_valid():
+        return _page(request, customer, form, words)
+    try:
+        attempt = opt_in.start_attempt(
+            customer=customer,
+            agreement=opt_in.Agreement(
+                version=CONSENT_VERSION,
+                language=get_language() or settings.LANGUAGE_CODE,
+                words=words,
+                allows_control=form.cleaned_data["allows_control"],
+                allows_data_exchange=form.cleaned_data["allows_data_exchange"],
+            ),
+            device_type=form.cleaned_data["device_type"],
+            submission=form.cleaned_data["submission"],
+            now=timezone.now(),
+        )
+    except OnboardingSession.DoesNotExist:
+        # The page was drawn for somebody else who had been signed in here.
+        return redirect("consent")
+    if attempt.state != State.STARTED:
+        return redirect("attempt", attempt.reference)
+    return send_to_hosted_form(request, attempt)
+
+
+def _page(
+    request: HttpRequest, customer: PoderoUser, form: ConsentForm, words: str
+) -> HttpResponse:
+    unfinished = customer.attempts.filter(state__in=[State.STARTED, State.OPEN])
+    return render(
+        request,
+        "onboarding/consent.html",
+        {
+            "form": form,
+            "words": words,
+            "customer": customer,
+            "device_types": DEVICE_TYPES,
+            "unfinished": unfinished.order_by("-started_at").first(),
+        },
+        status=422 if form.is_bound else 200,
+    )

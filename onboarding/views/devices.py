@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from onboarding.flows import devices as device_flow
+from onboarding.flows import linking
+from onboarding.models import Device, PoderoUser
+from onboarding.states import State
+from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
+from onboarding.views.access import customer_required
+
+
+@require_safe
+@customer_required
+def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
+    """What is linked, what works and what needs the customer, as last heard from Podero."""
+    shown = list(Device.objects.for_customer(customer).order_by("-linked_at", "-pk"))
+    if device_flow.is_stale(devices=shown, now=timezone.now()):
+        nudge(refresh_devices, customer_id=customer.pk)
+    unfinished = customer.attempts.exclude(state__in=[State.LINKED, State.FAILED])
+    return render(
+        request,
+        "onboarding/devices.html",
+        {
+            "customer": customer,
+            "devices": shown,
+            "attempts": list(unfinished.order_by("-started_at")[:3]),
+        },
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@customer_required
+def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
+    """ "Yes, this is my device": only now is it to be optimized."""
+    own = Device.objects.for_customer(customer).select_related("attempt")
+    device = get_object_or_404(own, reference=reference)
+    if request.method == "POST":
+        try:
+            device_flow.confirm_device(device=device, now=timezone.now())
+        except linking.HasLeft:
+            return redirect("devices")
+        nudge(switch_customer_devices, customer_id=customer.pk)
+    return redirect("devices")
