@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,8 +31,9 @@ def _wrong(name: str, expected: str) -> ImproperlyConfigured:
 
 
 def text(name: str, default: str = "") -> str:
-    value: str = env.str(name, default=default)
-    return value.strip()
+    """Drop blanks around a value; an empty variable counts as one that is not set."""
+    # Not `env.str`, which takes a value that begins with `$` for another variable's name.
+    return os.environ.get(name, "").strip() or default
 
 
 def required(name: str, expected: str) -> str:

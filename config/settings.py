@@ -25,7 +25,9 @@ SECRET_KEY = env.required("SECRET_KEY", "a long random string")
 DEBUG = env.switch("DEBUG", default=False)
 SITE_URL = env.address("SITE_URL")
 if not SITE_URL:
-    raise ImproperlyConfigured("SITE_URL: expected the public address of this app, but it is not set")
+    raise ImproperlyConfigured(
+        "SITE_URL: expected the public address of this app, but it is not set"
+    )
 _site = urlsplit(SITE_URL)
 if _site.path:
     raise ImproperlyConfigured("SITE_URL: expected an address without a path")
@@ -148,9 +150,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_POOL = "threads"
-CELERY_WORKER_CONCURRENCY = env.whole_number(
-    "WORKER_THREADS", default=8, at_least=1, at_most=200
-)
+CELERY_WORKER_CONCURRENCY = env.whole_number("WORKER_THREADS", default=8, at_least=1, at_most=200)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -180,6 +180,9 @@ if not PODERO_AUTH_TOKEN and not (PODERO_CLIENT_ID and PODERO_CLIENT_SECRET):
 PODERO_CONNECT_HOSTS = env.hosts("PODERO_CONNECT_HOSTS", default=["connect.podero.com"])
 PODERO_PRICE_ZONE = env.price_zone("PODERO_PRICE_ZONE")
 PODERO_MAX_WAITING = env.whole_number("PODERO_MAX_WAITING", default=4, at_least=1, at_most=1000)
+PODERO_TIMEOUT_SECONDS = env.whole_number(
+    "PODERO_TIMEOUT_SECONDS", default=8, at_least=1, at_most=60
+)
 ONBOARDING_ACTIVATION = env.choice(
     "ONBOARDING_ACTIVATION", choices=["after_return", "immediately"], default="after_return"
 )
@@ -200,7 +203,7 @@ if (HANDOFF_SECRET or HANDOFF_PUBLIC_KEY) and not HANDOFF_ISSUER:
 
 # --- The retailer's face --------------------------------------------------------------------
 
-BRAND_NAME = env.text("BRAND_NAME", "Your electricity provider")
+BRAND_NAME = env.text("BRAND_NAME")
 BRAND_COLOR = env.color("BRAND_COLOR", "#14532d")
 BRAND_LOGO = env.logo("BRAND_LOGO")
 SUPPORT_EMAIL = env.email("SUPPORT_EMAIL")
@@ -222,6 +225,7 @@ TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(mode=0o755, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -281,7 +285,12 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
         # Browsers apply this to the redirect that answers a form, so the hosted form belongs here.
-        "form-action": [SELF, *sorted(map(_origin, PODERO_CONNECT_HOSTS))],
+        # A form that finds its customer signed out leads to the portal.
+        "form-action": [
+            SELF,
+            *sorted(map(_origin, PODERO_CONNECT_HOSTS)),
+            *env.origin_of(PORTAL_URL),
+        ],
     }
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 _LIGHT_PAGE = "#ffffff"
 _DARK_PAGE = "#14171a"
@@ -19,7 +20,7 @@ _ENOUGH_CONTRAST = 4.6
 def brand(_request: HttpRequest | None = None) -> dict[str, Any]:
     return {
         "brand": {
-            "name": settings.BRAND_NAME,
+            "name": settings.BRAND_NAME or _("Your electricity provider"),
             "logo": settings.BRAND_LOGO,
             "support_email": settings.SUPPORT_EMAIL,
             "support_phone": settings.SUPPORT_PHONE,

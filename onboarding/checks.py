@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Tags, Warning, register
+from django.core import checks
 
 MIN_SECRET_LENGTH = 32
 
 
-@register(Tags.security, deploy=True)
-def check_deployment(**_kwargs: Any) -> list[CheckMessage]:
-    found: list[CheckMessage] = []
+@checks.register(checks.Tags.security, deploy=True)
+def check_deployment(**_kwargs: Any) -> list[checks.CheckMessage]:
+    return [
+        checks.Warning(text, id=f"onboarding.{number}") for number, text in _unlikely_settings()
+    ]
+
+
+def _unlikely_settings() -> Iterator[tuple[str, str]]:
     if settings.PODERO_AUTH_TOKEN and settings.PODERO_CLIENT_ID:
-        found.append(_warning("W001", "PODERO_AUTH_TOKEN is set, so the client id is not used."))
+        yield "W001", "PODERO_AUTH_TOKEN is set, so PODERO_CLIENT_ID is not used."
     if not settings.PODERO_PRICE_ZONE:
-        found.append(
-            _warning("W002", "PODERO_PRICE_ZONE is not set: hand-offs must each name a zone.")
-        )
-    if settings.HANDOFF_SECRET and len(settings.HANDOFF_SECRET) < MIN_SECRET_LENGTH:
-        found.append(
-            _warning("W003", f"HANDOFF_SECRET is shorter than {MIN_SECRET_LENGTH} characters.")
-        )
+        yield "W002", "PODERO_PRICE_ZONE is not set: each hand-off must name a zone."
+    if 0 < len(settings.HANDOFF_SECRET) < MIN_SECRET_LENGTH:
+        yield "W003", f"HANDOFF_SECRET is shorter than {MIN_SECRET_LENGTH} characters."
     for name in ("BRAND_NAME", "SUPPORT_EMAIL", "PRIVACY_URL"):
-        if not getattr(settings, name) or settings.BRAND_NAME == "Your electricity provider":
-            found.append(_warning("W004", f"{name} is not set: customers look for it."))
-    return found
-
-
-def _warning(number: str, text: str) -> CheckMessage:
-    return Warning(text, id=f"onboarding.{number}")
+        if not getattr(settings, name):
+            yield "W004", f"{name} is not set: customers look for it."

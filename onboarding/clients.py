@@ -48,7 +48,17 @@ def podero_client() -> podero.PoderoClient:
         org_id=settings.PODERO_ORG_ID,
         token_source=_token_source(),
         connect_hosts=settings.PODERO_CONNECT_HOSTS,
+        timeouts=_timeouts(settings.PODERO_TIMEOUT_SECONDS),
         on_call=_log_call,
+    )
+
+
+def _timeouts(seconds: float) -> podero.Timeouts:
+    usual = podero.Timeouts()
+    return podero.Timeouts(
+        connect_seconds=min(usual.connect_seconds, seconds),
+        read_seconds=min(usual.read_seconds, seconds),
+        total_seconds=seconds,
     )
 
 
@@ -80,11 +90,13 @@ _places = threading.BoundedSemaphore(settings.PODERO_MAX_WAITING)
 def place_in_line() -> Iterator[podero.PoderoClient]:
     """The client, for a request that a customer waits for. Raises TooManyWaiting at once.
 
-    Podero being slow then never takes all threads of a web process away from our own pages.
+    Podero being slow then never takes all threads of a web process away from our own pages, and
+    no customer waits longer than two slow calls take.
     """
     if not _places.acquire(blocking=False):
         raise TooManyWaiting
     try:
-        yield podero_client()
+        with podero.within(2 * settings.PODERO_TIMEOUT_SECONDS):
+            yield podero_client()
     finally:
         _places.release()

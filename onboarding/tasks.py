@@ -10,7 +10,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from onboarding.clients import podero_client
-from onboarding.flows import devices, expiry, handoff, returning, sweep
+from onboarding.flows import devices, expiry, handoff, lookups, returning, sweep
 from onboarding.models import Device, OnboardingSession, PoderoUser
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,14 @@ def nudge(task: Task[Any, Any], **ids: int) -> None:
 def verify_return(*, attempt_id: int, **_later: Any) -> None:
     attempt = OnboardingSession.objects.select_related("podero_user", "consent").get(pk=attempt_id)
     returning.verify_return(client=podero_client(), attempt=attempt, now=timezone.now())
+
+
+@shared_task(name="onboarding.look_up_attempt")
+def look_up_attempt(*, attempt_id: int, **_later: Any) -> None:
+    now = timezone.now()
+    attempts = OnboardingSession.objects.select_related("podero_user", "consent")
+    for attempt in attempts.filter(pk=attempt_id, next_try_at__lte=now):
+        lookups.look_up_attempt(client=podero_client(), attempt=attempt, now=now)
 
 
 @shared_task(name="onboarding.switch_customer_devices")

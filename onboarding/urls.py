@@ -24,9 +24,7 @@ urlpatterns = [
     path("optimize/", start.start, name="start"),
     path("optimize/consent/", consent.consent, name="consent"),
     path("optimize/return/unknown/", returning.unknown, name="return_unknown"),
-    path(
-        "optimize/return/other-customer/", returning.other_customer, name="return_other_customer"
-    ),
+    path("optimize/return/other-customer/", returning.other_customer, name="return_other_customer"),
     path("optimize/return/<str:token>/success/", returning.success, name="return_success"),
     path("optimize/return/<str:token>/cancel/", returning.cancel, name="return_cancel"),
     path("optimize/attempts/<uuid:reference>/", attempts.attempt, name="attempt"),
@@ -38,9 +36,7 @@ urlpatterns = [
         attempts.continue_attempt,
         name="continue_attempt",
     ),
-    path(
-        "optimize/attempts/<uuid:reference>/check/", attempts.check_attempt, name="check_attempt"
-    ),
+    path("optimize/attempts/<uuid:reference>/check/", attempts.check_attempt, name="check_attempt"),
     path("optimize/devices/", devices.devices, name="devices"),
     path(
         "optimize/devices/<uuid:reference>/confirm/", devices.confirm_device, name="confirm_device"

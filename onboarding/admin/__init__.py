@@ -1,0 +1,7 @@
+"""Support's window on attempts, customers and devices: everything to read, nothing to falsify."""
+
+from onboarding.admin.attempts import AttemptAdmin
+from onboarding.admin.customers import CustomerAdmin
+from onboarding.admin.devices import DeviceAdmin
+
+__all__ = ["AttemptAdmin", "CustomerAdmin", "DeviceAdmin"]

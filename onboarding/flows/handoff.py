@@ -89,7 +89,7 @@ def issue(*, visitor: Visitor, now: datetime) -> str:
         "price_zone": visitor.price_zone,
         "next": visitor.next_path,
     }
-    said = {name: value for name, value in claims.items() if value}
+    said = {name: value for name, value in claims.items() if value or name in REQUIRED_CLAIMS}
     return jwt.encode(said, settings.HANDOFF_SECRET, algorithm="HS256")
 
 
@@ -173,17 +173,15 @@ def _visitor(claims: Mapping[str, Any]) -> Visitor:
     )
 
 
-def _text(
-    claims: Mapping[str, Any], name: str, *, at_most: int, is_required: bool = True
-) -> str:
+def _text(claims: Mapping[str, Any], name: str, *, at_most: int, is_required: bool = True) -> str:
     value = claims.get(name)
     if value is None and not is_required:
         return ""
-    is_sound = isinstance(value, str) and len(value) <= at_most and value.isprintable()
-    text = value.strip() if is_sound else ""
-    if not is_sound or (is_required and not text):
+    if not isinstance(value, str) or len(value) > at_most or not value.isprintable():
         raise UnableToEnter("invalid", name)
-    return text
+    if is_required and not value.strip():
+        raise UnableToEnter("invalid", name)
+    return value.strip()
 
 
 def _price_zone(claims: Mapping[str, Any]) -> str:
@@ -227,7 +225,7 @@ def _customer(visitor: Visitor) -> PoderoUser:
     )
     if customer is None:
         customer = _new_customer(visitor)
-    account: User = customer.account  # type: ignore[assignment]
+    account: User = customer.account
     if account.is_staff or account.is_superuser:
         raise UnableToEnter("staff", "sub")
     if not account.is_active:

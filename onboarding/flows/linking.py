@@ -124,9 +124,7 @@ def _record_failure(
         _fail(attempt, code, now=now, status=error.status)
         return
     tries = attempt.tries + 1
-    when = schedule.next_try(
-        now=now, tries=tries, first_seconds=3, ceiling_seconds=60, error=error
-    )
+    when = schedule.next_try(now=now, tries=tries, first_seconds=3, ceiling_seconds=60, error=error)
     with transaction.atomic():
         if attempt.release(tries=tries, next_try_at=when, failure_code=code):
             attempt.note(

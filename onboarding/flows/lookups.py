@@ -46,9 +46,7 @@ def look_up_attempt(
     return True
 
 
-def _record_found(
-    attempt: OnboardingSession, finding: discovery.Finding, *, now: datetime
-) -> bool:
+def _record_found(attempt: OnboardingSession, finding: discovery.Finding, *, now: datetime) -> bool:
     try:
         linking.record_devices(
             attempt=attempt,

@@ -91,7 +91,5 @@ def continue_attempt(
             attempt.note(Event.CONTINUED, at=now, actor=Actor.CUSTOMER)
             successor.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
     except IntegrityError:
-        return OnboardingSession.objects.get(
-            submission=submission, podero_user=attempt.podero_user
-        )
+        return OnboardingSession.objects.get(submission=submission, podero_user=attempt.podero_user)
     return successor

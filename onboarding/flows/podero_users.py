@@ -53,9 +53,7 @@ def _made_by_another(customer: PoderoUser) -> UUID:
 
 def _create(client: podero.PoderoClient, customer: PoderoUser) -> UUID:
     try:
-        user = client.create_user(
-            email=customer.email, external_user_id=customer.external_user_id
-        )
+        user = client.create_user(email=customer.email, external_user_id=customer.external_user_id)
     except podero.Refused as refusal:
         if refusal.status not in DUPLICATE_STATUSES:
             raise

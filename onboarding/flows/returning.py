@@ -69,9 +69,7 @@ def verify_return(
     return True
 
 
-def _record_found(
-    attempt: OnboardingSession, finding: discovery.Finding, *, now: datetime
-) -> None:
+def _record_found(attempt: OnboardingSession, finding: discovery.Finding, *, now: datetime) -> None:
     try:
         linking.record_devices(
             attempt=attempt,

@@ -33,9 +33,7 @@ def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
 
 
 def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
-    due = OnboardingSession.objects.due(*AWAITING_DEVICE, now=now).filter(
-        podero_id__isnull=False
-    )
+    due = OnboardingSession.objects.due(*AWAITING_DEVICE, now=now).filter(podero_id__isnull=False)
     return _each(
         due.select_related("podero_user", "consent")[:BATCH],
         lambda attempt: lookups.look_up_attempt(client=client, attempt=attempt, now=now),

@@ -92,9 +92,7 @@ class OnboardingSession(Claimable):
         verbose_name=_("continues"),
     )
     submission = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    device_type = models.CharField(
-        _("device type"), max_length=2, choices=DEVICE_TYPES, blank=True
-    )
+    device_type = models.CharField(_("device type"), max_length=2, choices=DEVICE_TYPES, blank=True)
     state = models.CharField(
         _("state"), max_length=10, choices=State.choices, default=State.STARTED, editable=False
     )
@@ -142,6 +140,15 @@ class OnboardingSession(Claimable):
 
     def __str__(self) -> str:
         return str(self.reference)
+
+    @property
+    def support_code(self) -> str:
+        """What customers read out on the phone: the beginning of the reference."""
+        return str(self.reference)[:8].upper()
+
+    @property
+    def is_being_opened(self) -> bool:
+        return self.state == State.STARTED and self.claimed_at is not None
 
     @property
     def is_final(self) -> bool:
@@ -258,13 +265,18 @@ class OnboardingSession(Claimable):
             **more,
         )
 
-    def note_return_seen(self, *, at: datetime) -> None:
-        """A browser that is not signed in came back: look the attempt up soon, believe nothing."""
+    def note_return_seen(self, *, at: datetime) -> bool:
+        """A browser that is not signed in came back: look the attempt up soon, believe nothing.
+
+        False when the same was noted a moment ago, by a link scanner for example.
+        """
+        if self.events.filter(event=Event.RETURN_SEEN, at__gt=at - SIGHTING_INTERVAL).exists():
+            return False
         with transaction.atomic():
             rows = OnboardingSession.objects.filter(pk=self.pk, state__in=AWAITING_DEVICE)
-            rows.filter(next_try_at__gt=at + SIGHTING_INTERVAL).update(next_try_at=at)
-            if not self.events.filter(event=Event.RETURN_SEEN, at__gt=at - SIGHTING_INTERVAL):
-                self.note(Event.RETURN_SEEN, at=at, actor=Actor.BROWSER)
+            rows.filter(next_try_at__gt=at).update(next_try_at=at)
+            self.note(Event.RETURN_SEEN, at=at, actor=Actor.BROWSER)
+        return True
 
     def _move(
         self,
@@ -328,6 +340,6 @@ class SessionEvent(models.Model):
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.event}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("The timeline is only ever added to.")
         super().save(*args, **kwargs)

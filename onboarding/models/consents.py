@@ -15,7 +15,8 @@ class ConsentTextQuerySet(models.QuerySet["ConsentText"]):
     def of(self, *, version: str, language: str, body: str) -> ConsentText:
         """The row for these exact words, stored the first time they are agreed to."""
         text, _created = self.get_or_create(
-            digest=digest_of(body), defaults={"version": version, "language": language, "body": body}
+            digest=digest_of(body),
+            defaults={"version": version, "language": language, "body": body},
         )
         return text
 
@@ -71,7 +72,7 @@ class Consent(models.Model):
         return str(self.reference)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("A consent is never changed; withdraw it and ask again.")
         super().save(*args, **kwargs)
 

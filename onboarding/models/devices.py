@@ -120,9 +120,15 @@ class Device(Claimable):
             "connection_status": found.connection_status[:20],
             "checked_at": at,
         }
-        if found.is_smart_optimization_active is not None:
-            fields["is_optimization_active"] = found.is_smart_optimization_active
-            if found.is_smart_optimization_active != self.is_optimization_wanted:
-                fields["next_try_at"] = self.next_try_at or at
-        Device.objects.filter(pk=self.pk).update(**fields)
-        self._set(**fields)
+        is_active = found.is_smart_optimization_active
+        if is_active is not None:
+            was_settled = self.is_optimization_active == self.is_optimization_wanted
+            fields["is_optimization_active"] = is_active
+            if is_active and not self.is_optimization_wanted:
+                fields["next_try_at"] = at
+            elif self.is_optimization_wanted and not is_active and was_settled:
+                # Switched off elsewhere, by the retailer or at Podero: a newer wish than ours.
+                fields["is_optimization_wanted"] = False
+        rows = Device.objects.filter(pk=self.pk, is_optimization_wanted=self.is_optimization_wanted)
+        if rows.update(**fields):
+            self._set(**fields)

@@ -24,7 +24,7 @@ class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
             account_id=account.pk,
             defaults={
                 "external_user_id": f"account-{account.pk}",
-                "email": getattr(account, "email", ""),
+                "email": getattr(account, "email", "") or account.get_username(),
             },
         )
         return customer

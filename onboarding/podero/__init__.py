@@ -18,7 +18,15 @@ from onboarding.podero.errors import (
     Unavailable,
     UnexpectedReply,
 )
-from onboarding.podero.replies import Action, Device, HostedSession, Reauthentication, User
+from onboarding.podero.replies import (
+    Action,
+    Device,
+    HostedSession,
+    Reauthentication,
+    Savings,
+    SavingsPeriod,
+    User,
+)
 from onboarding.podero.retrying import Code
 from onboarding.podero.token_stores import MemoryStore, TokenStore
 from onboarding.podero.tokens import ClientCredentialsToken, FixedToken, TokenSource
@@ -45,6 +53,8 @@ __all__ = [
     "PoderoError",
     "Reauthentication",
     "Refused",
+    "Savings",
+    "SavingsPeriod",
     "Timeouts",
     "TokenSource",
     "TokenStore",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeVar
 from urllib.parse import quote
+from uuid import UUID
 
 import requests
 
 from onboarding.podero import deadline
 from onboarding.podero.deadline import Timeouts
+from onboarding.podero.device_types import DeviceType
 from onboarding.podero.exchange import Call, Reply
 from onboarding.podero.hosted_address import ConnectHosts
 from onboarding.podero.parsing import NotUnderstood
@@ -45,6 +47,14 @@ class Calls:
     def close(self) -> None:
         """Close the pooled connections."""
         self._transport.close()
+
+    def collection_path(self, user_id: UUID, device_type: DeviceType) -> str:
+        """Return the path of a user's devices of one type."""
+        return f"{self.org_path}/users/{user_id}/{device_type.collection}"
+
+    def device_path(self, user_id: UUID, device_type: DeviceType, device_id: UUID) -> str:
+        """Return the path of one device."""
+        return f"{self.collection_path(user_id, device_type)}/{device_id}"
 
     def send(
         self,

@@ -7,16 +7,18 @@ from uuid import UUID
 
 import requests
 
+from onboarding.podero.boosts import BoostCalls
 from onboarding.podero.calls import Calls
 from onboarding.podero.deadline import Timeouts
 from onboarding.podero.devices import DeviceCalls
+from onboarding.podero.savings import SavingsCalls
 from onboarding.podero.sessions import SessionCalls
 from onboarding.podero.tokens import TokenSource
 from onboarding.podero.transport import OnCall
 from onboarding.podero.users import UserCalls
 
 
-class PoderoClient(UserCalls, SessionCalls, DeviceCalls):
+class PoderoClient(UserCalls, SessionCalls, DeviceCalls, BoostCalls, SavingsCalls):
     """Podero's Partner API 2.0 for one organisation. Share it between threads.
 
     base_url: host of the API, such as "https://app.podero.com".

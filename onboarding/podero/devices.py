@@ -76,7 +76,7 @@ class DeviceCalls:
         What the reply does not tell is read back. Raises NotFound.
         """
         endpoint = "update_device"
-        path = self._path(user_id, device_type, device_id)
+        path = self._calls.device_path(user_id, device_type, device_id)
         body = {"is_smart_optimization_active": is_smart_optimization_active}
         reply = self._calls.send(endpoint, "PUT", path, json=body)
         if _is_whole_device(reply):
@@ -98,7 +98,7 @@ class DeviceCalls:
         Raises NotFound; UnexpectedReply when the address is not on a listed host.
         Source: api-reference/user-electric-vehicles/reauthenticate-a-users-electric-vehicle.
         """
-        path = self._path(user_id, device_type, device_id) + "/auth_session"
+        path = self._calls.device_path(user_id, device_type, device_id) + "/auth_session"
         body = {"success_url": success_url, "cancel_url": cancel_url}
         reply = self._calls.send("reauthenticate_device", "POST", path, json=body)
         renewal = read(reply, reauthentication_from)
@@ -109,14 +109,16 @@ class DeviceCalls:
             raise reply.unexpected("authentication_url")
         return renewal
 
-    def _path(self, user_id: UUID, device_type: DeviceType, device_id: UUID) -> str:
-        return f"{self._collection(user_id, device_type)}/{device_id}"
+    def delete_device(self, user_id: UUID, device_type: DeviceType, device_id: UUID) -> None:
+        """Remove a device; one that is already gone is no error.
 
-    def _collection(self, user_id: UUID, device_type: DeviceType) -> str:
-        return f"{self._calls.org_path}/users/{user_id}/{device_type.collection}"
+        Inferred: no page documents it, and its effect at the manufacturer is not known.
+        """
+        path = self._calls.device_path(user_id, device_type, device_id)
+        self._calls.send("delete_device", "DELETE", path, also_accept={404})
 
     def _listed(self, endpoint: str, user_id: UUID, device_type: DeviceType) -> list[Device]:
-        reply = self._calls.send(endpoint, "GET", self._collection(user_id, device_type))
+        reply = self._calls.send(endpoint, "GET", self._calls.collection_path(user_id, device_type))
         devices = read(reply, lambda body: devices_from(body, device_type))
         return [device for device in devices if not device.is_deleted]
 
@@ -129,7 +131,7 @@ class DeviceCalls:
         *,
         is_write: bool = False,
     ) -> Device:
-        path = self._path(user_id, device_type, device_id)
+        path = self._calls.device_path(user_id, device_type, device_id)
         reply = self._calls.send(endpoint, "GET", path, is_write=is_write)
         return _checked(reply, device_type, device_id)
 

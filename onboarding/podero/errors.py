@@ -5,7 +5,7 @@ No error carries a body, token, address or e-mail: not in its text, its argument
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from onboarding.podero import retrying
 from onboarding.podero.retrying import Code
@@ -85,27 +85,9 @@ class Refused(PoderoError):
     """
 
     default_code = Code.REFUSED
-    fields: tuple[str, ...]
 
-    def __init__(
-        self,
-        endpoint: str,
-        code: str | None = None,
-        status: int | None = None,
-        *,
-        fields: tuple[str, ...] = (),
-        is_outcome_unknown: bool = False,
-        retry_after_seconds: float | None = None,
-        cause_name: str = "",
-    ) -> None:
-        super().__init__(
-            endpoint,
-            code,
-            status,
-            is_outcome_unknown=is_outcome_unknown,
-            retry_after_seconds=retry_after_seconds,
-            cause_name=cause_name,
-        )
+    def __init__(self, *args: Any, fields: tuple[str, ...] = (), **details: Any) -> None:
+        super().__init__(*args, **details)
         self.fields = fields
 
 
@@ -115,8 +97,10 @@ class BoostRefused(Refused):
     Source: api-reference/user-electric-vehicles/trigger-a-boost-charge-or-arm-boost-...
     """
 
-    state: str = ""
-    reason: str = ""
+    def __init__(self, *args: Any, state: str = "", reason: str = "", **details: Any) -> None:
+        super().__init__(*args, **details)
+        self.state = state
+        self.reason = reason
 
 
 class UnexpectedReply(PoderoError):
@@ -126,7 +110,10 @@ class UnexpectedReply(PoderoError):
     """
 
     default_code = Code.UNEXPECTED_REPLY
-    field: str = ""
+
+    def __init__(self, *args: Any, field: str = "", **details: Any) -> None:
+        super().__init__(*args, **details)
+        self.field = field
 
 
 _CLASS_OF_CODE: dict[Code, type[PoderoError]] = {

@@ -89,9 +89,12 @@ class Reply:
 
     def unexpected(self, field_name: str = "") -> UnexpectedReply:
         """Return the error for a successful reply whose content cannot be used."""
-        error = UnexpectedReply(self.endpoint, status=self.status, is_outcome_unknown=self.is_write)
-        error.field = field_name
-        return error
+        return UnexpectedReply(
+            self.endpoint,
+            status=self.status,
+            is_outcome_unknown=self.is_write,
+            field=field_name,
+        )
 
 
 def _no_constant(name: str) -> object:

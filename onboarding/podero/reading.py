@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from uuid import UUID
 
 MAX_TEXT: Final = 255
 MAX_FIELDS: Final = 20
+_LARGEST: Final = 1e15
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _FIELD_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -55,9 +55,17 @@ def flag_of(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
+def number_of(value: object) -> float | None:
+    """Return a finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Compared, not converted: JSON knows integers that no float can hold.
+    return float(value) if abs(value) < _LARGEST else None
+
+
 def percent_of(value: object) -> int | None:
     """Return a whole number from 0 to 100."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return round(value) if 0 <= value <= 100 else None
 

@@ -6,6 +6,7 @@ log line or a traceback gives nothing away.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
@@ -98,3 +99,27 @@ class Reauthentication:
     authentication_url: str | None = field(default=None, repr=False)
     device_id: UUID | None = None
     session_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavingsPeriod:
+    """Savings of one period; `total` in the unit of `Savings.units`, None when not known."""
+
+    resolution: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    total: float | None = None
+    percentage: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Savings:
+    """What optimization saved. Source: .../get-savings-data-for-a-specified-heat-pump.
+
+    units: unit by name, as Podero tells them ("savings.total": "EUR"). error: Podero's own
+    remark on the data, empty if none.
+    """
+
+    periods: tuple[SavingsPeriod, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    error: str = ""

@@ -72,6 +72,15 @@ class UserCalls:
             raise reply.unexpected("id")
         return user
 
+    def delete_user(self, user_id: UUID) -> None:
+        """Remove a user; one that is already gone is no error. Cannot be undone.
+
+        Path and method are inferred; what becomes of the devices is not documented.
+        Source: partner-api/user-journeys/back-office/team-administration.
+        """
+        path = f"{self._calls.org_path}/users/{user_id}"
+        self._calls.send("delete_user", "DELETE", path, also_accept={404})
+
     def _users(self, endpoint: str, *, include_deleted: bool) -> list[User]:
         params = {"include_deleted": "true"} if include_deleted else None
         path = f"{self._calls.org_path}/users"

@@ -34,7 +34,9 @@ def customer_required(
     """Hand the view its customer, with the clock set to the customer's time zone."""
 
     @wraps(view)
-    def wrapper(request: HttpRequest, *args: Params.args, **kwargs: Params.kwargs) -> HttpResponse:
+    def wrapper(
+        request: HttpRequest, /, *args: Params.args, **kwargs: Params.kwargs
+    ) -> HttpResponse:
         if not request.user.is_authenticated:
             return to_entrance(request, back_to=request.get_full_path())
         customer = signed_in_customer(request)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -8,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
-from onboarding.flows import opt_in, returning
+from onboarding.flows import lookups, opt_in, returning
 from onboarding.forms import SubmissionForm
 from onboarding.models import OnboardingSession, PoderoUser
 from onboarding.states import State
@@ -92,12 +93,10 @@ def continue_attempt(request: HttpRequest, customer: PoderoUser, reference: UUID
 @require_http_methods(["GET", "HEAD", "POST"])
 @customer_required
 def check_attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
-    """Ask Podero again now, for customers whose page does not do so by itself."""
+    """Ask Podero again now: after a return, or because the customer finished on another phone."""
     shown = _attempt(customer, reference)
     if request.method == "POST":
-        try:
-            with place_in_line() as client:
-                returning.verify_return(client=client, attempt=shown, now=timezone.now())
-        except TooManyWaiting:
-            pass
+        ask = returning.verify_return if shown.state == State.RETURNED else lookups.look_up_attempt
+        with suppress(TooManyWaiting), place_in_line() as client:
+            ask(client=client, attempt=shown, now=timezone.now())
     return redirect("attempt", shown.reference)

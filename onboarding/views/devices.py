@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from onboarding.flows import devices as device_flow
 from onboarding.flows import linking
 from onboarding.models import Device, PoderoUser
-from onboarding.states import State
+from onboarding.states import UNFINISHED
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required
 
@@ -22,7 +22,7 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     shown = list(Device.objects.for_customer(customer).order_by("-linked_at", "-pk"))
     if device_flow.is_stale(devices=shown, now=timezone.now()):
         nudge(refresh_devices, customer_id=customer.pk)
-    unfinished = customer.attempts.exclude(state__in=[State.LINKED, State.FAILED])
+    unfinished = customer.attempts.filter(state__in=UNFINISHED)
     return render(
         request,
         "onboarding/devices.html",

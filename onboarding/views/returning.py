@@ -14,7 +14,12 @@ from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import devices, returning
 from onboarding.models import OnboardingSession
 from onboarding.states import State
-from onboarding.tasks import nudge, switch_customer_devices, verify_return
+from onboarding.tasks import (
+    look_up_attempt,
+    nudge,
+    switch_customer_devices,
+    verify_return,
+)
 from onboarding.views.access import signed_in_customer, to_entrance
 from onboarding.views.leaving import has_left_with
 
@@ -49,7 +54,8 @@ def _come_back(
     if attempt is None:
         return redirect("return_unknown")
     if not request.user.is_authenticated:
-        attempt.note_return_seen(at=timezone.now())
+        if attempt.note_return_seen(at=timezone.now()):
+            nudge(look_up_attempt, attempt_id=attempt.pk)
         return to_entrance(request, back_to=resolve_url("attempt", attempt.reference))
     if signed_in_customer(request) != attempt.podero_user:
         return redirect("return_other_customer")

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import Group, User
-from django.core.management.base import BaseCommand, CommandError
 from django.conf import settings
+from django.contrib.auth.models import Group, Permission, User
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from onboarding.models import PoderoUser
@@ -37,7 +37,17 @@ class Command(BaseCommand):
                     },
                 )
             staff = _account(SUPPORT, first_name="Support", is_staff=True)
-            staff.groups.set(Group.objects.filter(name="Support"))
+            staff.groups.set([_support_group()])
+
+
+def _support_group() -> Group:
+    group, _is_new = Group.objects.get_or_create(name="Support")
+    group.permissions.set(
+        Permission.objects.filter(
+            content_type__app_label="onboarding", codename__startswith="view_"
+        )
+    )
+    return group
 
 
 def _account(email: str, **fields: Any) -> User:

@@ -37,7 +37,8 @@ class Command(BaseCommand):
             token = handoff.issue(visitor=visitor, now=now)
             handoff.examine(token=token, now=now)
         except handoff.UnableToEnter as refusal:
-            raise CommandError(f"{_OPTIONS.get(refusal.field, refusal.field)}: {refusal.reason}")
+            option = _OPTIONS.get(refusal.field, refusal.field)
+            raise CommandError(f"{option}: {refusal.reason}") from refusal
         query = urlencode({"token": token})
         self.stdout.write(f"{settings.SITE_URL}{reverse('enter')}?{query}")
 

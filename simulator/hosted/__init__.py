@@ -1,0 +1,1 @@
+"""The hosted form (Connect UI) as a customer sees it."""
