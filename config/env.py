@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
@@ -16,8 +17,6 @@ from django.core.validators import validate_email
 from onboarding.podero import zones
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-
-env = environ.Env()
 
 
 def read_file(path: Path) -> None:
@@ -109,6 +108,21 @@ def _is_usable(parts: SplitResult) -> bool:
         return False
     is_local = parts.hostname in LOCAL_HOSTS
     return parts.scheme == "https" or (parts.scheme == "http" and is_local)
+
+
+def database(name: str, *, default: str) -> dict[str, Any]:
+    """A database address as Django's settings want it: SQLite or PostgreSQL."""
+    expected = "a database address: sqlite:////path/to/file or postgres://user:password@host/name"
+    value = text(name, default)
+    if value.partition("://")[0] not in {"sqlite", "postgres", "postgresql"}:
+        raise _wrong(name, expected)
+    try:
+        settings: dict[str, Any] = environ.Env.db_url_config(value)
+    except ValueError as error:
+        raise _wrong(name, expected) from error
+    if not settings["NAME"]:
+        raise _wrong(name, expected)
+    return settings
 
 
 def color(name: str, default: str) -> str:

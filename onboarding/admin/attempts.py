@@ -46,9 +46,9 @@ class AttemptAdmin(ReadOnlyAdmin):
         "podero_user__email__iexact",
         "podero_user__external_user_id__exact",
         "reference__istartswith",
-        "podero_id__exact",
-        "podero_user__podero_id__exact",
-        "devices__podero_id__exact",
+        "podero_id__istartswith",
+        "podero_user__podero_id__istartswith",
+        "devices__podero_id__istartswith",
     )
     search_help_text = _(
         "E-mail, customer number, support code or reference, or one of Podero's ids"

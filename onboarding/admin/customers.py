@@ -58,10 +58,10 @@ class CustomerAdmin(ReadOnlyAdmin):
         "email__iexact",
         "external_user_id__exact",
         "reference__istartswith",
-        "podero_id__exact",
-        "attempts__podero_id__exact",
+        "podero_id__istartswith",
+        "attempts__podero_id__istartswith",
         "attempts__reference__istartswith",
-        "devices__podero_id__exact",
+        "devices__podero_id__istartswith",
     )
     search_help_text = _(
         "E-mail, customer number, support code or reference, or one of Podero's ids"

@@ -34,8 +34,8 @@ class DeviceAdmin(ReadOnlyAdmin):
         "podero_user__email__iexact",
         "podero_user__external_user_id__exact",
         "reference__istartswith",
-        "podero_id__exact",
-        "podero_user__podero_id__exact",
+        "podero_id__istartswith",
+        "podero_user__podero_id__istartswith",
         "attempt__reference__istartswith",
     )
     search_help_text = _(

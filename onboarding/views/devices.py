@@ -19,7 +19,8 @@ from onboarding.views.access import customer_required
 @customer_required
 def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     """What is linked, what works and what needs the customer, as last heard from Podero."""
-    shown = list(Device.objects.for_customer(customer).order_by("-linked_at", "-pk"))
+    own = Device.objects.for_customer(customer).select_related("attempt__consent")
+    shown = list(own.order_by("-linked_at", "-pk"))
     if device_flow.is_stale(devices=shown, now=timezone.now()):
         nudge(refresh_devices, customer_id=customer.pk)
     unfinished = customer.attempts.filter(state__in=UNFINISHED)

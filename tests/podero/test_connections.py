@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 import requests
+import urllib3.util.connection
 from requests.adapters import HTTPAdapter
 
 from onboarding import podero
@@ -317,7 +318,7 @@ def test_addresses_of_a_host_share_the_time(
         return [(socket.AF_INET, 1, 6, "", (f"192.0.2.{n}", 80)) for n in (1, 2, 3)]
 
     monkeypatch.setattr(socket, "getaddrinfo", has_three_addresses)
-    monkeypatch.setattr(connections.urllib3_connection, "create_connection", never_connects)
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", never_connects)
 
     with pytest.raises(podero.Unavailable) as caught:
         create_user(make_client("http://api.example"))

@@ -44,7 +44,7 @@ BAD_BODIES = [b"", b"<html>", b"null", b'"x"', b"{", b"[7]", b'{"id": 7}']
         and not (row[0] == 409 and endpoint == "start_boost")
     ],
 )
-def test_status_becomes_the_error_to_react_to(  # noqa: PLR0917
+def test_status_becomes_the_error_to_react_to(
     endpoint: str,
     status: int,
     error_class: type[podero.PoderoError],
@@ -80,7 +80,7 @@ def test_status_becomes_the_error_to_react_to(  # noqa: PLR0917
     ],
     ids=["connect-timeout", "read-timeout", "reset", "proxy"],
 )
-def test_lost_connection_is_worth_another_try(  # noqa: PLR0917
+def test_lost_connection_is_worth_another_try(
     endpoint: str,
     failure: Exception,
     code: str,

@@ -176,7 +176,7 @@ def test_grant_refused_in_both_encodings_is_unauthorized(
         (302, podero.UnexpectedReply, "unexpected_reply"),
     ],
 )
-def test_write_without_a_token_was_not_made(  # noqa: PLR0917
+def test_write_without_a_token_was_not_made(
     status: int,
     error_class: type[podero.PoderoError],
     code: str,

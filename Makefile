@@ -1,0 +1,39 @@
+# `make run` starts everything on this machine; `make test` and `make check` say whether it is right.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header \
+	--no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check requirements clean
+
+help:
+	@echo "make run           start the app with a simulator of Podero on http://localhost:8000"
+	@echo "make test          run the tests; ARGS=... goes to pytest"
+	@echo "make check         format, lint, types, layers, migrations, deployment, vulnerabilities"
+	@echo "make install       only make the virtual environment"
+	@echo "make requirements  compile requirements*.txt from requirements*.in"
+	@echo "make clean         remove the virtual environment and caches; var/ with its data stays"
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) scripts/make_venv.py $(VENV) requirements.txt requirements-dev.txt
+
+run: install
+	@$(BIN)/python -m scripts.run
+
+test: install
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+check: install
+	@$(BIN)/python -m scripts.check
+
+requirements: install
+	@$(PIP_COMPILE) --output-file requirements.txt requirements.in
+	@$(PIP_COMPILE) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage

@@ -1,0 +1,62 @@
+"""How the web processes run: `gunicorn config.wsgi` reads this file by itself.
+
+https://gunicorn.org/reference/settings/ ; the command line and GUNICORN_CMD_ARGS win over it.
+"""
+
+import os
+from pathlib import Path
+
+# In a container: `gunicorn config.wsgi --bind 0.0.0.0:8000`, reachable by the proxy only.
+bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
+
+# A thread waits on Podero while others serve. PODERO_MAX_WAITING, which is per process, stays
+# below the threads, so that a slow Podero cannot take them all.
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 8)
+
+timeout = 30
+graceful_timeout = 20
+# Longer than nginx keeps an idle connection to us (60 s), so that it is never us who hang up on
+# a request under way.
+keepalive = 75
+# The heartbeat is a file; on a slow disk it would have healthy workers killed.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
+
+# No access log: addresses carry return and hand-off tokens. Let the proxy keep one without
+# /enter/ and /optimize/return/, see docs/deploy.md.
+accesslog = None
+errorlog = "-"
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "config.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "stream": "ext://sys.stderr",
+        },
+    },
+    "root": {"handlers": [], "level": "INFO"},
+    "loggers": {
+        # An address that crashes the server itself is logged here, so keys are taken out.
+        "gunicorn.error": {
+            "handlers": ["console"],
+            "level": os.environ.get("WEB_LOG_LEVEL") or "INFO",
+            "propagate": False,
+        },
+        "gunicorn.access": {"handlers": [], "propagate": False},
+    },
+}
+
+# Whose X-Forwarded-* headers count: gunicorn's default is 127.0.0.1, FORWARDED_ALLOW_IPS changes it.
+
+# gunicorn would open a control socket below the home directory.
+control_socket_disable = True

@@ -1,0 +1,115 @@
+"""Support's screens: found by anything a customer can name, nothing to falsify, no key shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+
+from onboarding.models import OnboardingSession
+from onboarding.states import State
+from tests.factories import NOON, make_attempt, make_customer, make_device
+
+pytestmark = pytest.mark.django_db
+
+LISTS = ("onboardingsession", "poderouser", "device")
+
+
+@pytest.fixture
+def support(client: Client) -> Client:
+    """A support agent with the rights that the demo's support account has."""
+    call_command("demo_data")
+    client.force_login(User.objects.get(username="support@example.com"))
+    return client
+
+
+@pytest.fixture
+def attempt() -> OnboardingSession:
+    attempt = make_attempt(
+        customer=make_customer(email="ann@example.com", external_user_id="4711-A"),
+        state=State.OPEN,
+        return_token_hash="0123456789abcdef" * 4,
+    )
+    attempt.mark_cancelled(at=NOON)
+    make_device(attempt=attempt)
+    return attempt
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_cost_the_same_for_many_rows(
+    support: Client, django_assert_max_num_queries: Any, name: str
+) -> None:
+    for _row in range(15):
+        make_device()
+
+    with django_assert_max_num_queries(12):
+        response = support.get(reverse(f"admin:onboarding_{name}_changelist"))
+
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_search_finds_by_everything_a_customer_can_name(
+    support: Client, attempt: OnboardingSession, name: str
+) -> None:
+    make_device()
+    device = attempt.devices.get()
+    words = [
+        "ann@example.com",
+        "ANN@example.com",
+        "4711-A",
+        str(attempt.reference),
+        attempt.support_code,
+        str(device.podero_id),
+    ]
+    if name != "device":
+        words.append(str(attempt.podero_id))
+
+    for word in words:
+        response = support.get(reverse(f"admin:onboarding_{name}_changelist"), {"q": word})
+        assert response.context["cl"].result_count == 1, word
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("word", ["nobody@example.com", "%", "é", "0" * 200])
+def test_search_for_nonsense_finds_nothing(
+    support: Client, attempt: OnboardingSession, name: str, word: str
+) -> None:
+    response = support.get(reverse(f"admin:onboarding_{name}_changelist"), {"q": word})
+
+    assert response.context["cl"].result_count == 0
+
+
+def test_attempt_shows_its_timeline_and_no_key(support: Client, attempt: OnboardingSession) -> None:
+    response = support.get(
+        reverse("admin:onboarding_onboardingsession_change", args=[attempt.pk])
+    )
+
+    text = response.content.decode()
+    assert "Came back through cancel" in text
+    assert str(attempt.podero_id) not in text
+    assert str(attempt.return_token_hash) not in text
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_even_a_superuser_cannot_rewrite_history(
+    admin_client: Client, attempt: OnboardingSession, name: str
+) -> None:
+    row = {
+        "onboardingsession": attempt.pk,
+        "poderouser": attempt.podero_user_id,
+        "device": attempt.devices.get().pk,
+    }[name]
+
+    assert admin_client.get(reverse(f"admin:onboarding_{name}_add")).status_code == 403
+    change = reverse(f"admin:onboarding_{name}_change", args=[row])
+    assert admin_client.get(change).status_code == 200
+    assert admin_client.post(change, {"state": "linked"}).status_code == 403
+    delete = reverse(f"admin:onboarding_{name}_delete", args=[row])
+    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
+    attempt.refresh_from_db()
+    assert attempt.state == State.CANCELLED

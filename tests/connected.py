@@ -1,0 +1,38 @@
+"""Fixtures for tests that talk to the simulator in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from onboarding import clients
+from tests.journeys.customer import Customer
+from tests.simulator.launch import RunningSimulator
+
+
+@pytest.fixture
+def podero_settings(simulator: RunningSimulator, settings: Any) -> Iterator[Any]:
+    """Settings that lead to the simulator; the client is built anew from them."""
+    settings.PODERO_BASE_URL = simulator.base_url
+    settings.PODERO_CONNECT_HOSTS = frozenset({simulator.host})
+    clients.podero_client.cache_clear()
+    cache.clear()
+    yield settings
+    clients.podero_client.cache_clear()
+
+
+@pytest.fixture
+def keys_of(simulator: RunningSimulator, settings: Any) -> Callable[[Customer], list[str]]:
+    """Everything that must never be written down about a customer's attempts."""
+
+    def collect(customer: Customer) -> list[str]:
+        state = simulator.control.state()
+        keys = [settings.PODERO_CLIENT_SECRET, customer.podero_user.email]
+        for session in state["sessions"]:
+            keys += [session["id"], session["success_url"].split("/")[-3]]
+        return keys
+
+    return collect

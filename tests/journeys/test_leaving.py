@@ -1,0 +1,138 @@
+"""Leaving takes effect at once here, and at Podero as soon as Podero can be reached."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding.clients import podero_client
+from onboarding.flows.sweep import sweep
+from onboarding.models import Consent, Device
+from tests.factories import make_customer
+from tests.journeys.customer import Customer
+from tests.simulator.launch import RunningSimulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def customer(podero_settings: Any) -> Customer:
+    return Customer(make_customer())
+
+
+def link_a_device(customer: Customer, simulator: RunningSimulator) -> None:
+    customer.opt_in()
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+    customer.go(str(way_back))
+
+
+def leave(customer: Customer) -> None:
+    customer.browser.post(reverse("leave"))
+
+
+def test_withdrawal_ends_consent_attempts_and_optimization(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    customer.opt_in()
+
+    leave(customer)
+    sweep(client=podero_client(), now=timezone.now())
+
+    assert Consent.objects.filter(withdrawn_at=None).count() == 0
+    assert customer.attempt.state == "cancelled"
+    device = Device.objects.get()
+    assert not device.is_optimization_active
+    assert is_steered(simulator, device) is False
+    assert customer.browser.get(reverse("left")).status_code == 200
+
+
+def test_withdrawal_while_podero_is_away_is_carried_out_later(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    simulator.control.arm("*", "http_503", count=-1)
+    leave(customer)
+    now = timezone.now()
+    sweep(client=podero_client(), now=now)
+    device = Device.objects.get()
+    assert device.is_optimization_active
+    assert customer.browser.get(reverse("left")).context["is_pending"]
+
+    simulator.control.clear_faults()
+    sweep(client=podero_client(), now=now + timedelta(hours=1))
+
+    assert is_steered(simulator, device) is False
+    assert not customer.browser.get(reverse("left")).context["is_pending"]
+
+
+def test_return_after_the_withdrawal_links_nothing_and_is_undone(
+    customer: Customer, simulator: RunningSimulator, settings: Any
+) -> None:
+    settings.ONBOARDING_ACTIVATION = "immediately"
+    customer.opt_in()
+    completed = simulator.control.complete(str(customer.attempt.podero_id))
+    leave(customer)
+
+    customer.go(str(completed.redirect_url))
+    sweep(client=podero_client(), now=timezone.now())
+
+    attempt = customer.attempt
+    assert (attempt.state, attempt.failure_code) == ("failed", "withdrawn")
+    device = Device.objects.get()
+    assert not device.is_confirmed
+    assert is_steered(simulator, device) is False
+
+
+def test_device_of_someone_who_left_cannot_be_confirmed(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("hosted_form", "never_return", count=1)
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id))
+    sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=20))
+    device = Device.objects.get()
+    leave(customer)
+
+    customer.browser.post(reverse("confirm_device", args=[device.reference]))
+
+    device.refresh_from_db()
+    assert not device.is_confirmed
+    assert not device.is_optimization_wanted
+
+
+def test_nothing_can_be_continued_after_leaving_without_a_new_consent(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    leave(customer)
+
+    customer.press_continue()
+
+    assert customer.podero_user.attempts.count() == 1
+    assert len(simulator.control.state()["sessions"]) == 1
+
+
+def test_coming_back_is_a_new_consent(customer: Customer, simulator: RunningSimulator) -> None:
+    link_a_device(customer, simulator)
+    leave(customer)
+
+    link_a_device(customer, simulator)
+
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.withdrawn_at is None
+    assert customer.attempt.state == "linked"
+    assert [c.withdrawn_at is None for c in Consent.objects.order_by("pk")] == [False, True]
+
+
+def is_steered(simulator: RunningSimulator, device: Device) -> bool:
+    held = simulator.control.state()["devices"]
+    return bool(
+        next(d for d in held if d["id"] == str(device.podero_id))["fields"][
+            "is_smart_optimization_active"
+        ]
+    )

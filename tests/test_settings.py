@@ -1,0 +1,200 @@
+"""Settings come from the environment, and nonsense stops the start with its name."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from scripts.check import PRODUCTION
+from tests.servers import ROOT, app_environment
+from tests.settings import ENVIRONMENT
+
+# Read by gunicorn.conf.py, not by the settings.
+WEB_VARIABLES = {"PORT", "WEB_WORKERS", "WEB_THREADS", "WEB_LOG_LEVEL"}
+
+Load = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Load:
+    """Load the app's settings afresh, with these variables instead of the usual ones."""
+
+    def load_with(**variables: str) -> dict[str, Any]:
+        usual = ENVIRONMENT | {"VAR_DIR": str(tmp_path), "DATABASE_URL": "", "ALLOWED_HOSTS": ""}
+        for name, value in (usual | variables).items():
+            monkeypatch.setenv(name, value)
+        return runpy.run_path(str(ROOT / "config" / "settings.py"))
+
+    return load_with
+
+
+NONSENSE = [
+    ("SECRET_KEY", "", "a long random string, but it is not set"),
+    ("DEBUG", "maybe", "true or false"),
+    ("SITE_URL", "", "the public address of this app, but it is not set"),
+    ("SITE_URL", "http://flex.alpenstrom.example", "an https address, or http for localhost"),
+    ("SITE_URL", "https://", "an https address, or http for localhost"),
+    ("SITE_URL", "https://flex.alpenstrom.example:port", "an https address, or http for localhost"),
+    ("SITE_URL", "https://user:word@alpenstrom.example", "an https address, or http for localhost"),
+    ("SITE_URL", "https://alpenstrom.example/flex", "an address without a path"),
+    ("DATABASE_URL", "mysql://localhost/flex", "a database address"),
+    ("DATABASE_URL", "postgres://localhost", "a database address"),
+    ("DATABASE_URL", "flex.sqlite3", "a database address"),
+    ("REDIS_URL", "localhost:6379", "an address such as redis://localhost:6379/0"),
+    ("WORKER_THREADS", "0", "a whole number from 1 to 200"),
+    ("PODERO_BASE_URL", "http://app.podero.com", "an https address, or http for localhost"),
+    ("PODERO_ORG_ID", "", "the organisation's UUID"),
+    ("PODERO_ORG_ID", "alpenstrom", "the organisation's UUID"),
+    ("PODERO_CLIENT_SECRET", "", "expected both, or PODERO_AUTH_TOKEN"),
+    ("PODERO_CONNECT_HOSTS", "https://connect.podero.com", "host names such as"),
+    ("PODERO_PRICE_ZONE", "Austria", "one of "),
+    ("PODERO_MAX_WAITING", "-1", "a whole number from 1 to 1000"),
+    ("PODERO_TIMEOUT_SECONDS", "8.5", "a whole number from 1 to 60"),
+    ("ONBOARDING_ACTIVATION", "later", "one of after_return, immediately"),
+    ("PORTAL_URL", "portal.alpenstrom.example", "an https address, or http for localhost"),
+    ("HANDOFF_PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----", "one of them, not both"),
+    ("HANDOFF_ISSUER", "", "the `iss` of the portal's tokens, but it is not set"),
+    ("BRAND_COLOR", "green", "a color such as #0a5c36"),
+    ("BRAND_LOGO", "//elsewhere.example/logo.svg", "an https address, or http for localhost"),
+    ("SUPPORT_EMAIL", "help at alpenstrom", "an e-mail address"),
+    ("PRIVACY_URL", "alpenstrom.example/privacy", "an https address, or http for localhost"),
+    ("TERMS_URL", "ftp://alpenstrom.example/terms", "an https address, or http for localhost"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), NONSENSE)
+def test_nonsense_is_refused_with_its_name_and_what_was_expected(
+    load: Load, name: str, value: str, expected: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        load(**{name: value})
+
+    message = str(refusal.value)
+    assert name in message.partition(": ")[0]
+    assert expected in message
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "HANDOFF_SECRET", "PODERO_CLIENT_SECRET"])
+def test_refusal_never_repeats_a_secret(load: Load, name: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        load(**{name: "keep-this-to-yourself", "SITE_URL": "nonsense"})
+
+    assert "keep-this-to-yourself" not in str(refusal.value)
+
+
+def test_nonsense_stops_the_real_start(tmp_path: Path) -> None:
+    env = app_environment(tmp_path, 8000, {"SITE_URL": "http://flex.alpenstrom.example"})
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode != 0
+    closing = done.stderr.strip().splitlines()[-1]
+    assert closing.endswith("SITE_URL: expected an https address, or http for localhost")
+
+
+def test_https_turns_on_everything_that_needs_it(load: Load) -> None:
+    settings = load(SITE_URL="https://flex.alpenstrom.example")
+
+    assert settings["SESSION_COOKIE_SECURE"] is True
+    assert settings["CSRF_COOKIE_SECURE"] is True
+    assert settings["SECURE_SSL_REDIRECT"] is True
+    assert settings["SECURE_HSTS_SECONDS"] == 365 * 24 * 3600
+    assert settings["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+    assert settings["ALLOWED_HOSTS"] == ["flex.alpenstrom.example"]
+
+
+@pytest.mark.parametrize(
+    "address", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"]
+)
+def test_http_on_this_machine_works_without_it(load: Load, address: str) -> None:
+    settings = load(SITE_URL=address)
+
+    assert settings["SITE_URL"] == address
+    assert settings["SESSION_COOKIE_SECURE"] is False
+    assert settings["CSRF_COOKIE_SECURE"] is False
+    assert settings["SECURE_SSL_REDIRECT"] is False
+    assert settings["SECURE_HSTS_SECONDS"] == 0
+    assert settings["SECURE_PROXY_SSL_HEADER"] is None
+
+
+def test_empty_variables_count_as_not_set(load: Load, tmp_path: Path) -> None:
+    settings = load(BRAND_COLOR=" ", HANDOFF_AUDIENCE="", ONBOARDING_ACTIVATION="")
+
+    assert settings["BRAND_COLOR"] == "#14532d"
+    assert settings["HANDOFF_AUDIENCE"] == "podero-onboarding"
+    assert settings["ONBOARDING_ACTIVATION"] == "after_return"
+    assert settings["DATABASES"]["default"]["NAME"] == str(tmp_path / "db.sqlite3")
+
+
+def test_value_that_begins_with_a_dollar_sign_is_taken_as_it_is(load: Load) -> None:
+    assert load(HANDOFF_SECRET="$ecret")["HANDOFF_SECRET"] == "$ecret"  # noqa: S105
+
+
+def test_servers_replace_what_is_embedded(load: Load) -> None:
+    settings = load(DATABASE_URL="postgres://u:p@db/flex", REDIS_URL="redis://cache:6379/0")
+
+    assert settings["DATABASES"]["default"]["ENGINE"] == "django.db.backends.postgresql"
+    assert settings["CELERY_BROKER_URL"] == "redis://cache:6379/0"
+    assert settings["CACHES"]["default"]["LOCATION"] == "redis://cache:6379/0"
+
+
+def test_country_stands_for_its_price_zone(load: Load) -> None:
+    assert load(PODERO_PRICE_ZONE="de")["PODERO_PRICE_ZONE"] == "DE_LU"
+
+
+def test_forms_may_lead_to_the_hosted_form_and_the_portal_only(load: Load) -> None:
+    policy = load(
+        PODERO_CONNECT_HOSTS="connect.podero.com,localhost:8001",
+        PORTAL_URL="https://portal.alpenstrom.example/energy?tab=flex",
+    )["CONTENT_SECURITY_POLICY"]
+
+    assert policy["DIRECTIVES"]["form-action"] == [
+        "'self'",
+        "https://connect.podero.com",
+        "http://localhost:8001",
+        "https://portal.alpenstrom.example",
+    ]
+
+
+def test_example_file_lists_what_is_really_read() -> None:
+    settings = (ROOT / "config" / "settings.py").read_text()
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', settings))
+    example = (ROOT / ".env.example").read_text()
+    listed = re.findall(r"^#?([A-Z_]+)=", example, flags=re.MULTILINE)
+    web = (ROOT / "gunicorn.conf.py").read_text()
+
+    assert len(listed) == len(set(listed))
+    assert set(listed) == read | WEB_VARIABLES
+    assert set(re.findall(r"os\.environ\.get\(.([A-Z_]+).\)", web)) == WEB_VARIABLES
+    # What the tests leave out, a developer's .env would decide.
+    assert set(ENVIRONMENT) == read
+    assert set(PRODUCTION) <= read
+
+
+def test_defaults_in_the_example_file_are_the_real_ones(load: Load, tmp_path: Path) -> None:
+    example = (ROOT / ".env.example").read_text()
+    defaults = dict(re.findall(r"^#([A-Z_]+)=(.+)$", example, flags=re.MULTILINE))
+    not_comparable = WEB_VARIABLES | {"VAR_DIR", "DATABASE_URL"}
+
+    settings = load(**(dict.fromkeys(ENVIRONMENT, "") | PRODUCTION | {"VAR_DIR": str(tmp_path)}))
+
+    settings["WORKER_THREADS"] = settings["CELERY_WORKER_CONCURRENCY"]
+    for name in sorted(defaults.keys() - not_comparable):
+        setting = settings[name]
+        shown = ",".join(setting) if isinstance(setting, frozenset) else str(setting)
+        assert shown.lower() == defaults[name].lower(), name

@@ -1,0 +1,30 @@
+"""SQLite ignores row locks, so what relies on them is run again on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+from tests.servers import ROOT, RunningServer
+
+SUITES = ["tests/models", "tests/races"]
+
+
+def test_models_and_races_hold_on_postgresql(postgres_server: RunningServer) -> None:
+    inherited = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", *SUITES],
+        cwd=ROOT,
+        env=inherited | {"TEST_DATABASE": postgres_server.url},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    closing = done.stdout.strip().splitlines()[-1]
+    assert re.fullmatch(r"\d+ passed in .*", closing)
