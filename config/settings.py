@@ -132,6 +132,7 @@ else:
     for _folder in ("messages", "control"):
         (_broker_dir / _folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     CELERY_BROKER_URL = "filesystem://localhost"  # the name means nothing, but kombu misses it
+    CELERY_BROKER_TRANSPORT = "config.broker:Transport"
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(_broker_dir / "messages"),
         "data_folder_out": str(_broker_dir / "messages"),
@@ -158,8 +159,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "switch-due-devices": {"task": "onboarding.switch_due_devices", "schedule": 30.0},
     "look-up-due-attempts": {"task": "onboarding.look_up_due_attempts", "schedule": 60.0},
     "expire-due-attempts": {"task": "onboarding.expire_due_attempts", "schedule": 300.0},
-    "forget-used-handoffs": {
-        "task": "onboarding.forget_used_handoffs",
+    "forget-what-ran-out": {
+        "task": "onboarding.forget_what_ran_out",
         "schedule": crontab(minute=17),
     },
 }
@@ -264,7 +265,8 @@ SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_HTTPS else 0
 # The retailer's other names below this one are not ours to decide about.
 SECURE_HSTS_INCLUDE_SUBDOMAINS = False
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-SECURE_REFERRER_POLICY = "no-referrer"
+# `no-referrer` would make browsers send "Origin: null" with our own forms, and fail them.
+SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -320,6 +322,7 @@ LOGGING: dict[str, Any] = {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
         "kombu": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
     },

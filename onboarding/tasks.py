@@ -7,7 +7,7 @@ from typing import Any
 
 from celery import Task, shared_task
 from django.utils import timezone
-from kombu.exceptions import OperationalError
+from kombu.exceptions import ChannelError, OperationalError
 
 from onboarding.clients import podero_client
 from onboarding.flows import devices, expiry, handoff, lookups, returning, sweep
@@ -20,7 +20,7 @@ def nudge(task: Task[Any, Any], **ids: int) -> None:
     """Have `task` done soon. Without a broker nothing is lost but time: the beat finds the row."""
     try:
         task.apply_async(kwargs=ids, retry=False)
-    except (OperationalError, OSError) as error:
+    except (OperationalError, ChannelError, OSError) as error:
         logger.warning(
             "Broker could not be reached",
             extra={"task": task.name, "reason": type(error).__name__},
@@ -80,6 +80,7 @@ def free_stuck_claims() -> None:
     expiry.free_stuck_claims(now=timezone.now())
 
 
-@shared_task(name="onboarding.forget_used_handoffs")
-def forget_used_handoffs() -> None:
+@shared_task(name="onboarding.forget_what_ran_out")
+def forget_what_ran_out() -> None:
     handoff.forget_used(now=timezone.now())
+    expiry.forget_ended_sign_ins()

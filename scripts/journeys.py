@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import jwt
 import requests
 
-from tests.servers import RunningApp, start_app
+from tests.servers import RunningApp, prepare, start_app
 from tests.simulator.launch import RunningSimulator, start_simulator
 
 
@@ -31,8 +35,10 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--latency-ms", type=int, default=50)
     options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="journeys-"))
+    prepare(folder)
     simulator = start_simulator()
-    app = start_app(simulator=simulator, with_worker=False)
+    app = start_app(var_dir=folder, simulator=simulator)
     try:
         simulator.control.settings(latency_ms=options.latency_ms)
         bare = _bare_calls(simulator, options.count)
@@ -44,6 +50,7 @@ def main() -> int:
     finally:
         app.stop()
         simulator.stop()
+        shutil.rmtree(folder)
     return 1 if breaches else 0
 
 
@@ -105,7 +112,7 @@ class _Journeys:
 
     def run(self, number: str) -> None:
         browser = requests.Session()
-        page = browser.get(self.app.handoff_link(number, f"{number}@journeys.example"), timeout=10)
+        browser.get(f"{self.app.base_url}/enter/?token={self._token(number)}", timeout=10)
         page = browser.get(f"{self.app.base_url}/optimize/consent/?device_type=ev", timeout=10)
         fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
         fields |= {"device_type": "ev", "allows_control": "on", "allows_data_exchange": "on"}
@@ -118,11 +125,24 @@ class _Journeys:
         status: dict[str, Any] = browser.get(f"{attempt.url}status", timeout=10).json()
         self.states[status["state"]] += 1
 
+    def _token(self, number: str) -> str:
+        now = int(time.time())
+        claims = {
+            "iss": self.app.env["HANDOFF_ISSUER"],
+            "aud": "podero-onboarding",
+            "iat": now,
+            "exp": now + 60,
+            "jti": number,
+            "sub": number,
+            "email": f"{number}@journeys.example",
+        }
+        return jwt.encode(claims, self.app.env["HANDOFF_SECRET"], algorithm="HS256")
+
     def audit(self, count: int) -> list[str]:
         held = self.simulator.control.state()
         ours = [user for user in held["users"] if str(user["external_user_id"]).startswith("J-")]
         ids = {user["id"] for user in ours}
-        sessions = [session for session in held["sessions"] if session["user"] in ids]
+        sessions = [session for session in held["sessions"] if session["user_id"] in ids]
         expected = {
             "attempts linked": (self.states["linked"], count),
             "Podero users": (len(ours), count),

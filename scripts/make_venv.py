@@ -19,22 +19,17 @@ def main() -> None:
     folder = Path(sys.argv[1])
     requirements = [argument for name in sys.argv[2:] for argument in ("-r", name)]
     print(f"Installing requirements into {folder} ...", flush=True)
-    try:
-        if not _works(folder):
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [
-            str(folder / "bin" / "python"),
-            "-m",
-            "pip",
-            "--disable-pip-version-check",
-            "--quiet",
-        ]
-        subprocess.run([*pip, "install", "--require-hashes", *requirements], check=True)
-    except subprocess.CalledProcessError:
-        sys.exit(
-            f"{folder} could not be made. On Debian and Ubuntu venv is a package of its own: "
-            "apt-get install python3-venv"
-        )
+    if not _works(folder):
+        done = subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=False)
+        if done.returncode:
+            sys.exit(
+                f"{folder} could not be made. On Debian and Ubuntu venv is a package of its own: "
+                "apt-get install python3-venv"
+            )
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    done = subprocess.run([*pip, "install", "--require-hashes", *requirements], check=False)
+    if done.returncode:
+        sys.exit("The requirements could not be installed; pip says why above.")
     (folder / ".installed").touch()
 
 

@@ -30,7 +30,7 @@ from scripts.environment import (
     local_environment,
 )
 
-START_SECONDS = 60.0
+START_SECONDS = 90.0
 STOP_SECONDS = 6.0
 PR_SET_PDEATHSIG = 1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from importlib import import_module
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
 
 from onboarding.models import Device, InvalidTransition, OnboardingSession, PoderoUser
 from onboarding.models.claims import CLAIM_LIFETIME
@@ -30,6 +34,12 @@ def expire_unopened_attempts(*, now: datetime) -> int:
         else:
             expired += 1
     return expired
+
+
+def forget_ended_sign_ins() -> None:
+    """Erase browser sessions that have run out: they know which attempts a browser left with."""
+    store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+    store.clear_expired()
 
 
 def free_stuck_claims(*, now: datetime) -> int:

@@ -61,8 +61,6 @@ def _create(client: podero.PoderoClient, customer: PoderoUser) -> UUID:
         if found is None:
             raise
         return found
-    if user.external_user_id not in (None, "", customer.external_user_id):
-        raise EmailTaken
     return user.id
 
 

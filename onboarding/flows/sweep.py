@@ -50,6 +50,7 @@ def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
 
 def sweep(*, client: podero.PoderoClient, now: datetime) -> dict[str, int]:
     """Do everything that is due once; returns how many rows each step took up."""
+    expiry.forget_ended_sign_ins()
     return {
         "claims freed": expiry.free_stuck_claims(now=now),
         "returns checked": verify_due_returns(client=client, now=now),

@@ -26,12 +26,12 @@ from onboarding.views.leaving import has_left_with
 
 @require_safe
 def success(request: HttpRequest, token: str) -> HttpResponse:
-    return _come_back(request, token, _take_up_success)
+    return _without_trace(_come_back(request, token, _take_up_success))
 
 
 @require_safe
 def cancel(request: HttpRequest, token: str) -> HttpResponse:
-    return _come_back(request, token, _take_up_cancel)
+    return _without_trace(_come_back(request, token, _take_up_cancel))
 
 
 @require_safe
@@ -62,6 +62,13 @@ def _come_back(
     if request.method == "GET":
         take_up(request, attempt)
     return redirect("attempt", attempt.reference)
+
+
+def _without_trace(response: HttpResponse) -> HttpResponse:
+    """Neither the next page nor a cache may learn the address that carries the token."""
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _take_up_success(request: HttpRequest, attempt: OnboardingSession) -> None:

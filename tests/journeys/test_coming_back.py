@@ -44,6 +44,8 @@ def test_same_browser_links_and_optimizes(customer: Customer, completed: Complet
 
     attempt = customer.attempt
     assert response.headers["Location"] == reverse("attempt", args=[attempt.reference])
+    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Cache-Control"] == "no-store"
     assert (attempt.state, attempt.is_return_matched) == ("linked", True)
     device = Device.objects.get()
     assert (str(device.podero_id), device.manufacturer) == (completed.device_id, "Tesla")

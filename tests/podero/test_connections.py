@@ -251,6 +251,20 @@ def test_body_cut_short_is_worth_another_try(make_client: MakeClient, serve: Ser
     assert (caught.value.code, caught.value.is_outcome_unknown) == ("unreachable", True)
 
 
+def test_announced_size_is_refused_before_it_arrives(make_client: MakeClient, serve: Serve) -> None:
+    def announces_much(connection: Connection) -> None:
+        connection.read_request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n")
+        connection.wait_for_close()
+
+    client = make_client(serve(announces_much).url)
+
+    with pytest.raises(podero.UnexpectedReply) as caught:
+        client.get_user(values.USER_ID)
+
+    assert caught.value.cause_name == "ReplyTooLarge"
+
+
 def test_compressed_bomb_is_refused(make_client: MakeClient, serve: Serve) -> None:
     bomb = gzip.compress(b" " * (64 * 1024 * 1024))
 
@@ -348,7 +362,14 @@ def test_second_address_is_used_when_the_first_refuses(
     assert user.id == values.USER_ID
 
 
-def test_host_name_that_cannot_exist_is_unreachable(make_client: MakeClient) -> None:
+def test_host_name_that_cannot_exist_is_unreachable(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot_encode(*_: object) -> None:
+        raise UnicodeError("label too long")
+
+    monkeypatch.setattr(socket, "getaddrinfo", cannot_encode)
+
     with pytest.raises(podero.Unavailable) as caught:
         create_user(make_client(f"http://{'a' * 70}.example"))
 

@@ -271,6 +271,20 @@ def test_token_renewed_by_another_process_meanwhile_is_used(
     assert api.calls[1].request.headers["Authorization"] == "Bearer renewed"
 
 
+def test_store_that_cannot_forget_does_not_bring_a_rejected_token_back(
+    api: responses.RequestsMock,
+) -> None:
+    class Stubborn(podero.MemoryStore):
+        def discard(self, token: str) -> None:
+            pass
+
+    store = Stubborn()
+    store.set("rejected", 60)
+    api.post(TOKEN_URL, json=reply())
+
+    assert make_source(store).renew("rejected") == "fresh"
+
+
 def test_second_refusal_is_final(
     make_client: MakeClient,
     source: podero.ClientCredentialsToken,

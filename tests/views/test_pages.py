@@ -107,7 +107,7 @@ def test_every_state_has_a_page_within_five_queries(
     assert attempt.support_code in text
     assert "help@alpenstrom.example" in text
     assert response.headers["Cache-Control"] == "no-store"
-    assert response.headers["Referrer-Policy"] == "no-referrer"
+    assert response.headers["Referrer-Policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("count", [1, 20])

@@ -1,0 +1,67 @@
+"""The embedded broker: kombu's filesystem transport without its half-written files.
+
+kombu opens a file, then locks it, then writes; whoever looks in between reads nothing, and a
+worker that does so ends. Here a file appears complete or not at all. What cannot be read all the
+same (a full disk, an older version) is dropped: the row in the database is the truth.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from queue import Empty
+from time import time_ns
+from typing import Any
+
+from kombu.transport import filesystem, virtual
+from kombu.utils.json import dumps, loads
+
+
+class Channel(filesystem.Channel):
+    def _put(self, queue: str, message: Any, **_kwargs: Any) -> None:
+        name = f"{time_ns()}_{uuid.uuid4()}.{queue}.msg"
+        _write(Path(self.data_folder_out) / name, message)
+
+    def _get(self, queue: Any, timeout: float | None = None) -> Any:
+        try:
+            return super()._get(queue)
+        except ValueError as error:
+            raise Empty from error
+
+    def _queue_bind(
+        self, exchange: str, routing_key: str | None, pattern: str | None, queue: str | None
+    ) -> None:
+        binding = (routing_key or "", pattern or "", queue or "")
+        known = [tuple(entry) for entry in self.get_table(exchange)]
+        if binding not in known:
+            self.control_folder.mkdir(exist_ok=True)
+            _write(self._bindings_of(exchange), [binding, *known])
+
+    def get_table(self, exchange: str) -> list[Any]:
+        try:
+            entries = loads(self._bindings_of(exchange).read_text())
+            return [filesystem.exchange_queue_t(*entry) for entry in entries]
+        except (FileNotFoundError, ValueError):
+            return []
+
+    def _bindings_of(self, exchange: str) -> Path:
+        return Path(self.control_folder) / f"{exchange}.exchange"
+
+
+class Transport(filesystem.Transport):
+    Channel = Channel
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        super().__init__(client, **kwargs)
+        # What one connection has bound says nothing about the files that another one finds.
+        self.state = virtual.BrokerState()
+
+
+def _write(file: Path, content: Any) -> None:
+    unfinished = file.with_name(f".{uuid.uuid4()}.unfinished")
+    try:
+        unfinished.write_text(dumps(content))
+        unfinished.replace(file)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,70 @@
+"""The embedded broker under fire: what is read is whole, and nothing ends the reader."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+from kombu import Connection, Exchange, Queue
+
+from config.broker import Transport
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> dict[str, object]:
+    (tmp_path / "messages").mkdir()
+    return {
+        "data_folder_in": str(tmp_path / "messages"),
+        "data_folder_out": str(tmp_path / "messages"),
+        "control_folder": str(tmp_path / "control"),
+        "store_processed": False,
+        "polling_interval": 0.001,
+    }
+
+
+def connect(options: dict[str, object]) -> Connection:
+    return Connection("filesystem://localhost", transport=Transport, transport_options=options)
+
+
+def test_messages_of_many_writers_arrive_whole_and_once(options: dict[str, object]) -> None:
+    queue = Queue("work", Exchange("work"), routing_key="work")
+    writers, each = 4, 200
+
+    def write(writer: int) -> None:
+        with connect(options) as connection:
+            producer = connection.Producer()
+            for number in range(each):
+                producer.publish(
+                    {"n": [writer, number], "padding": "x" * 5000},
+                    exchange=queue.exchange,
+                    routing_key="work",
+                    declare=[queue],
+                )
+
+    threads = [threading.Thread(target=write, args=[writer]) for writer in range(writers)]
+    arrived: list[tuple[int, int]] = []
+    with connect(options) as connection, connection.SimpleQueue("work") as reader:
+        for thread in threads:
+            thread.start()
+        while len(arrived) < writers * each:
+            message = reader.get(timeout=20)
+            arrived.append(tuple(message.payload["n"]))
+            message.ack()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(arrived) == [(w, n) for w in range(writers) for n in range(each)]
+
+
+def test_half_written_message_is_passed_over(options: dict[str, object], tmp_path: Path) -> None:
+    queue = Queue("work", Exchange("work"), routing_key="work")
+    (tmp_path / "messages" / "1_half.work.msg").write_text('{"body": "')
+    (tmp_path / "control").mkdir()
+    (tmp_path / "control" / "work.exchange").write_text("")
+
+    with connect(options) as connection, connection.SimpleQueue("work") as both:
+        both.put({"n": 1})
+        message = both.get(timeout=5)
+
+        assert message.payload == {"n": 1}
