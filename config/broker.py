@@ -18,9 +18,11 @@ from kombu.utils.json import dumps, loads
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, message: Any, **_kwargs: Any) -> None:
+    def _put(  # type: ignore[override]  # kombu disagrees with itself about the names
+        self, queue: str, payload: Any, **_kwargs: Any
+    ) -> None:
         name = f"{time_ns()}_{uuid.uuid4()}.{queue}.msg"
-        _write(Path(self.data_folder_out) / name, message)
+        _write(Path(self.data_folder_out) / name, payload)
 
     def _get(self, queue: Any, timeout: float | None = None) -> Any:
         try:

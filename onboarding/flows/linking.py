@@ -170,6 +170,7 @@ def record_devices(
         hold_consent(attempt)
         for found in devices:
             device = keep_device(attempt=attempt, found=found, now=now)
+            device.relink(attempt, at=now)
             if is_confirmed:
                 device.confirm(now=now)
         attempt.mark_linked(at=now, actor=actor)
@@ -185,8 +186,17 @@ def hold_consent(attempt: OnboardingSession) -> None:
 def undo_devices(
     *, attempt: OnboardingSession, devices: Iterable[podero.Device], now: datetime
 ) -> None:
-    """Keep what turned up for a customer who has left, to be switched off until Podero agrees."""
+    """Keep what turned up for a customer who has left, to be switched off until Podero agrees.
+
+    A device that has since been linked again under a new consent is left alone.
+    """
+    own = Device.objects.for_customer(attempt.podero_user)
+    agreed_anew = set(
+        own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
+    )
     for found in devices:
+        if found.id in agreed_anew:
+            continue
         try:
             device = keep_device(attempt=attempt, found=found, now=now)
         except DeviceOfAnother:

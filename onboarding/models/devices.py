@@ -97,6 +97,19 @@ class Device(Claimable):
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
 
+    def relink(self, attempt: OnboardingSession, *, at: datetime) -> None:
+        """Take over that a newer attempt linked the device again.
+
+        What was confirmed under a consent that has ended must be confirmed anew.
+        """
+        if self.attempt_id == attempt.pk:
+            return
+        fields: dict[str, Any] = {"attempt": attempt, "linked_at": at}
+        if self.attempt.consent.withdrawn_at is not None:
+            fields |= {"confirmed_at": None, "is_optimization_wanted": False}
+        Device.objects.filter(pk=self.pk).update(**fields)
+        self._set(**fields)
+
     def confirm(self, *, now: datetime) -> bool:
         """The customer says that it is theirs; False when that had been said before."""
         fields = {

@@ -129,6 +129,47 @@ def test_coming_back_is_a_new_consent(customer: Customer, simulator: RunningSimu
     assert [c.withdrawn_at is None for c in Consent.objects.order_by("pk")] == [False, True]
 
 
+@pytest.mark.parametrize("is_same_browser", [True, False])
+def test_same_device_linked_again_after_leaving_is_optimized_once_confirmed(
+    customer: Customer, simulator: RunningSimulator, is_same_browser: bool
+) -> None:
+    link_a_device(customer, simulator)
+    device = Device.objects.get()
+    leave(customer)
+    sweep(client=podero_client(), now=timezone.now())
+    customer.opt_in()
+    second = customer.attempt
+    simulator.control.set_session(str(second.podero_id), object_id=str(device.podero_id))
+    held = simulator.control.state()["sessions"]
+    address = next(s["success_url"] for s in held if s["id"] == str(second.podero_id))
+    browser = customer if is_same_browser else Customer(customer.podero_user)
+
+    browser.go(f"{address}?deviceId={device.podero_id}")
+
+    device.refresh_from_db()
+    assert (device.attempt, customer.attempt.state) == (second, "linked")
+    assert device.is_confirmed == is_same_browser
+    browser.browser.post(reverse("confirm_device", args=[device.reference]))
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device)
+
+
+def test_late_look_at_an_attempt_before_leaving_spares_what_was_agreed_anew(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    first = customer.attempt
+    leave(customer)
+    link_a_device(customer, simulator)
+    device = Device.objects.get()
+    simulator.control.set_session(str(first.podero_id), object_id=str(device.podero_id))
+    assert first.expires_at is not None
+
+    sweep(client=podero_client(), now=first.expires_at)
+
+    assert is_steered(simulator, device)
+
+
 def is_steered(simulator: RunningSimulator, device: Device) -> bool:
     held = simulator.control.state()["devices"]
     return bool(
