@@ -1,6 +1,9 @@
 # `make run` starts everything on this machine; `make test` and `make check` say whether it is right.
 
-PYTHON ?= python3
+# The first Python that is new enough; `make PYTHON=... install` takes another one.
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && exit; \
+	done; echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-header \

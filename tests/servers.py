@@ -30,7 +30,7 @@ from tests.settings import ENVIRONMENT
 from tests.simulator.launch import RunningSimulator, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 
 

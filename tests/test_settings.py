@@ -142,7 +142,7 @@ def test_empty_variables_count_as_not_set(load: Load, tmp_path: Path) -> None:
 
 
 def test_value_that_begins_with_a_dollar_sign_is_taken_as_it_is(load: Load) -> None:
-    assert load(HANDOFF_SECRET="$ecret")["HANDOFF_SECRET"] == "$ecret"  # noqa: S105
+    assert load(HANDOFF_SECRET="$ecret")["HANDOFF_SECRET"] == "$ecret"
 
 
 def test_servers_replace_what_is_embedded(load: Load) -> None:
@@ -165,8 +165,8 @@ def test_forms_may_lead_to_the_hosted_form_and_the_portal_only(load: Load) -> No
 
     assert policy["DIRECTIVES"]["form-action"] == [
         "'self'",
-        "https://connect.podero.com",
         "http://localhost:8001",
+        "https://connect.podero.com",
         "https://portal.alpenstrom.example",
     ]
 

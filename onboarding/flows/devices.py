@@ -38,9 +38,11 @@ def switch_optimization(*, client: podero.PoderoClient, device: Device, now: dat
     """
     is_wanted = device.is_optimization_wanted
     user_id = device.podero_user.podero_id
-    if is_wanted == device.is_optimization_active or user_id is None:
+    if is_wanted == device.is_optimization_active or not device.claim(now=now):
         return True
-    if not device.claim(now=now):
+    if user_id is None:
+        # Podero has lost the customer; the next attempt finds or makes them again.
+        _record_not_switched(device, None, now=now)
         return True
     try:
         found = client.update_device(

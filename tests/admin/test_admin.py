@@ -85,9 +85,7 @@ def test_search_for_nonsense_finds_nothing(
 
 
 def test_attempt_shows_its_timeline_and_no_key(support: Client, attempt: OnboardingSession) -> None:
-    response = support.get(
-        reverse("admin:onboarding_onboardingsession_change", args=[attempt.pk])
-    )
+    response = support.get(reverse("admin:onboarding_onboardingsession_change", args=[attempt.pk]))
 
     text = response.content.decode()
     assert "Came back through cancel" in text

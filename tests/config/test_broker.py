@@ -58,7 +58,6 @@ def test_messages_of_many_writers_arrive_whole_and_once(options: dict[str, objec
 
 
 def test_half_written_message_is_passed_over(options: dict[str, object], tmp_path: Path) -> None:
-    queue = Queue("work", Exchange("work"), routing_key="work")
     (tmp_path / "messages" / "1_half.work.msg").write_text('{"body": "')
     (tmp_path / "control").mkdir()
     (tmp_path / "control" / "work.exchange").write_text("")

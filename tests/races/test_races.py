@@ -70,9 +70,7 @@ def test_double_click_makes_one_attempt_and_one_session(
     press = uuid.uuid4()
     simulator.control.settings(latency_ms=50)
 
-    answers = at_once(
-        *[lambda tab=tab: tab.opt_in(submission=press) for tab in twins(customer, 4)]
-    )
+    answers = at_once(*[lambda tab=tab: tab.opt_in(submission=press) for tab in twins(customer, 4)])
 
     assert OnboardingSession.objects.get().state == "open"
     held = simulator.control.state()
@@ -124,9 +122,7 @@ def test_returns_at_once_verify_once(customer: Customer, simulator: RunningSimul
     assert len(simulator.control.requests_to("update_device")) == 1
 
 
-def test_sweeps_at_once_do_each_thing_once(
-    customer: Customer, simulator: RunningSimulator
-) -> None:
+def test_sweeps_at_once_do_each_thing_once(customer: Customer, simulator: RunningSimulator) -> None:
     simulator.control.arm("get_device", "http_503", count=1)
     customer.opt_in()
     way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url

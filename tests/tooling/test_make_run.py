@@ -20,8 +20,8 @@ from tests.servers import ROOT
 from tests.settings import ENVIRONMENT
 from tests.simulator.launch import free_port
 
-READY_SECONDS = 60.0
-STOP_SECONDS = 15.0
+READY_SECONDS = 120.0
+STOP_SECONDS = 30.0
 
 Start = Callable[..., "Run"]
 

@@ -9,10 +9,17 @@ import sys
 
 from tests.servers import ROOT, RunningServer
 
-SUITES = ["tests/models", "tests/races"]
+SUITES = [
+    "tests/admin",
+    "tests/journeys/test_coming_back.py",
+    "tests/journeys/test_leaving.py",
+    "tests/models",
+    "tests/races",
+    "tests/views",
+]
 
 
-def test_models_and_races_hold_on_postgresql(postgres_server: RunningServer) -> None:
+def test_everything_that_touches_rows_holds_on_postgresql(postgres_server: RunningServer) -> None:
     inherited = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
 
     done = subprocess.run(

@@ -27,7 +27,7 @@ def signed_in(client: Client) -> Client:
 
 
 def customer_of(client: Client) -> Any:
-    return User.objects.get(pk=client.session["_auth_user_id"]).podero_user  # type: ignore[attr-defined]
+    return User.objects.get(pk=client.session["_auth_user_id"]).podero_user
 
 
 @pytest.mark.parametrize("device_type", ["", "ev", "hp", "iv", "wb", "nonsense"])
@@ -135,9 +135,7 @@ def test_devices_page_costs_the_same_for_many_devices(
         ),
     ],
 )
-def test_device_says_how_it_stands(
-    signed_in: Client, fields: dict[str, Any], words: str
-) -> None:
+def test_device_says_how_it_stands(signed_in: Client, fields: dict[str, Any], words: str) -> None:
     attempt = make_attempt(customer=customer_of(signed_in), state=State.LINKED)
     make_device(attempt=attempt, is_optimization_wanted="confirmed_at" in fields, **fields)
 

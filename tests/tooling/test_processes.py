@@ -1,0 +1,87 @@
+"""The processes of production, as they are started there: gunicorn, worker and beat."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from tests.conftest import StartApp
+from tests.servers import RunningApp
+from tests.simulator.launch import RunningSimulator
+
+
+def link(app: RunningApp, simulator: RunningSimulator, customer: str) -> requests.Session:
+    """Lead a new customer through opt-in and hosted form while Podero cannot confirm it."""
+    browser = requests.Session()
+    browser.get(app.handoff_link(customer, f"{customer}@example.com"), timeout=20)
+    page = browser.get(f"{app.base_url}/optimize/consent/?device_type=ev", timeout=20)
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
+    fields |= {"device_type": "ev", "allows_control": "on", "allows_data_exchange": "on"}
+    leaving = browser.post(page.url, data=fields, allow_redirects=False, timeout=20)
+    session_id = parse_qs(urlsplit(leaving.headers["Location"]).query)["onboarding_session_id"][0]
+    way_back = simulator.control.complete(session_id).redirect_url
+    simulator.control.arm("get_device", "http_503", count=1)
+    browser.get(str(way_back), timeout=20)
+    return browser
+
+
+def wait_for(is_so: Callable[[], bool], *, seconds: float = 30.0) -> None:
+    ends_at = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < ends_at, "this took too long"
+        time.sleep(0.05)
+
+
+def test_worker_finishes_what_the_web_process_could_not(
+    start_app: StartApp, simulator: RunningSimulator
+) -> None:
+    app = start_app(simulator, with_worker=True)
+    worker_log = app.log_file("worker")
+
+    link(app, simulator, "P-1")
+    wait_for(lambda: "endpoint=find_device outcome=ok" in worker_log.read_text())
+
+    app.kill("worker")
+    app.start("worker")
+    app.kill("beat")
+    app.start("beat")
+    link(app, simulator, "P-2")
+    wait_for(lambda: worker_log.read_text().count("endpoint=find_device outcome=ok") == 2)
+
+    app.stop()
+    assert [process.returncode for process in app.processes.values()] == [0, 0, 0]
+    logs = app.logs()
+    assert "Traceback" not in logs
+    for key in ("token=ey", "onboarding_session_id=", "@example.com", "demo-secret"):
+        assert key not in logs
+
+
+def test_web_process_stops_in_good_order_on_sigterm(
+    start_app: StartApp, simulator: RunningSimulator
+) -> None:
+    app = start_app(simulator)
+    web = app.processes["web"]
+
+    web.send_signal(signal.SIGTERM)
+
+    assert web.wait(30) == 0
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"{app.base_url}/health/live", timeout=5)
+
+
+def test_address_that_breaks_the_server_is_logged_without_its_key(
+    start_app: StartApp, simulator: RunningSimulator
+) -> None:
+    app = start_app(simulator)
+    address = f"{app.base_url}/optimize/return/very-secret-key/success/?deviceId=1"
+
+    requests.get(address, timeout=20)
+    requests.get(address, timeout=20, headers={"Cookie": "sessionid=" + "x" * 9000})
+
+    assert "very-secret-key" not in app.logs()
