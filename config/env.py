@@ -11,9 +11,13 @@ from urllib.parse import SplitResult, urlsplit
 from uuid import UUID
 
 import environ
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
+from django.http.request import validate_host
 
+from onboarding.handoff_keys import algorithm_for
 from onboarding.podero import zones
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -78,10 +82,47 @@ def names(name: str, default: Sequence[str] = ()) -> list[str]:
 def hosts(name: str, default: Sequence[str]) -> frozenset[str]:
     """`host` or `host:port` names, lower-case."""
     values = names(name, default)
-    for value in values:
-        if not re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", value):
-            raise _wrong(name, "host names such as connect.podero.com or localhost:8001")
+    if not values or not all(map(_is_host, values)):
+        raise _wrong(name, "host names such as connect.podero.com or localhost:8001")
     return frozenset(value.lower() for value in values)
+
+
+def _is_host(value: str) -> bool:
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?", value):
+        return False
+    try:
+        parts = urlsplit(f"//{value}")
+        return parts.port != 0 and bool(parts.hostname)
+    except ValueError:
+        return False
+
+
+def allowed_hosts(name: str, *, default: Sequence[str], site_host: str) -> list[str]:
+    """Host names this app answers to; the one that customers are sent back to among them."""
+    values = names(name, default)
+    if any("/" in value for value in values):
+        raise _wrong(name, "host names without https://")
+    if not validate_host(f"[{site_host}]" if ":" in site_host else site_host, values):
+        raise _wrong(name, f"SITE_URL's host {site_host} among them")
+    return values
+
+
+def folder(name: str, default: Path) -> Path:
+    """A folder that can be written to, made where it is missing."""
+    path = Path(text(name) or default)
+    path = path if path.is_absolute() else default.parent / path
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _wrong(name, "a folder that can be written to") from error
+    return path
+
+
+def bearer_token(name: str) -> str:
+    value = text(name)
+    if not re.fullmatch(r"[\x21-\x7e]*", value):
+        raise _wrong(name, "a token without spaces")
+    return value
 
 
 def address(name: str, *, default: str = "", with_query: bool = False) -> str:
@@ -132,9 +173,15 @@ def color(name: str, default: str) -> str:
     return value.lower()
 
 
-def pem(name: str) -> str:
-    """A key in PEM form; `\\n` written out in one line is accepted."""
-    return text(name).replace("\\n", "\n")
+def public_key(name: str) -> str:
+    """An RSA, EC P-256 or Ed25519 key in PEM form; `\\n` written out in one line is accepted."""
+    value = text(name).replace("\\n", "\n")
+    if value:
+        try:
+            algorithm_for(load_pem_public_key(value.encode()))
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise _wrong(name, "a public key in PEM form: RSA, EC P-256 or Ed25519") from error
+    return value
 
 
 def uuid(name: str, expected: str) -> str:

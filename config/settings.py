@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -32,14 +31,12 @@ _site = urlsplit(SITE_URL)
 if _site.path:
     raise ImproperlyConfigured("SITE_URL: expected an address without a path")
 IS_HTTPS = _site.scheme == "https"
-ALLOWED_HOSTS = env.names(
+ALLOWED_HOSTS = env.allowed_hosts(
     "ALLOWED_HOSTS",
     default=[str(_site.hostname)] if IS_HTTPS else ["localhost", "127.0.0.1", "[::1]"],
+    site_host=str(_site.hostname),
 )
-VAR_DIR = Path(env.text("VAR_DIR") or "var")
-if not VAR_DIR.is_absolute():
-    VAR_DIR = BASE_DIR / VAR_DIR
-VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+VAR_DIR = env.folder("VAR_DIR", default=BASE_DIR / "var")
 
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -55,6 +52,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "config.middleware.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -154,22 +152,28 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "free-stuck-claims": {"task": "onboarding.free_stuck_claims", "schedule": 60.0},
-    "verify-due-returns": {"task": "onboarding.verify_due_returns", "schedule": 30.0},
-    "switch-due-devices": {"task": "onboarding.switch_due_devices", "schedule": 30.0},
-    "look-up-due-attempts": {"task": "onboarding.look_up_due_attempts", "schedule": 60.0},
-    "expire-due-attempts": {"task": "onboarding.expire_due_attempts", "schedule": 300.0},
-    "forget-what-ran-out": {
-        "task": "onboarding.forget_what_ran_out",
-        "schedule": crontab(minute=17),
-    },
+    name: {
+        "task": f"onboarding.{name}",
+        "schedule": seconds,
+        # A message that nobody took in time is of no use beside the next one.
+        "options": {"expires": seconds},
+    }
+    for name, seconds in {
+        "free_stuck_claims": 60,
+        "verify_due_returns": 30,
+        "switch_due_devices": 30,
+        "look_up_due_attempts": 60,
+        "refresh_due_devices": 60,
+        "expire_due_attempts": 300,
+        "forget_what_ran_out": 3600,
+    }.items()
 }
 
 # --- Podero ---------------------------------------------------------------------------------
 
 PODERO_BASE_URL = env.address("PODERO_BASE_URL", default="https://app.podero.com")
 PODERO_ORG_ID = env.uuid("PODERO_ORG_ID", "the organisation's UUID")
-PODERO_AUTH_TOKEN = env.text("PODERO_AUTH_TOKEN")
+PODERO_AUTH_TOKEN = env.bearer_token("PODERO_AUTH_TOKEN")
 PODERO_CLIENT_ID = env.text("PODERO_CLIENT_ID")
 PODERO_CLIENT_SECRET = env.text("PODERO_CLIENT_SECRET")
 if not PODERO_AUTH_TOKEN and not (PODERO_CLIENT_ID and PODERO_CLIENT_SECRET):
@@ -190,7 +194,7 @@ ONBOARDING_ACTIVATION = env.choice(
 
 PORTAL_URL = env.address("PORTAL_URL", with_query=True)
 HANDOFF_SECRET = env.text("HANDOFF_SECRET")
-HANDOFF_PUBLIC_KEY = env.pem("HANDOFF_PUBLIC_KEY")
+HANDOFF_PUBLIC_KEY = env.public_key("HANDOFF_PUBLIC_KEY")
 HANDOFF_ISSUER = env.text("HANDOFF_ISSUER")
 HANDOFF_AUDIENCE = env.text("HANDOFF_AUDIENCE", "podero-onboarding")
 if HANDOFF_SECRET and HANDOFF_PUBLIC_KEY:
@@ -228,8 +232,10 @@ STATIC_ROOT.mkdir(mode=0o755, exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "config.storage.HashedFiles"},
 }
+# Without `collectstatic` the files are served as they lie in the checkout, not compressed.
+WHITENOISE_USE_FINDERS = True
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # --- Signing in and cookies -----------------------------------------------------------------
@@ -258,7 +264,6 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 # --- Browsers -------------------------------------------------------------------------------
 
 SECURE_SSL_REDIRECT = IS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
 # The proxy in front must set this header itself; see docs/deploy.md.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if IS_HTTPS else 0
@@ -276,6 +281,11 @@ def _origin(host: str) -> str:
     return f"{'http' if name.strip('[]') in env.LOCAL_HOSTS else 'https'}://{host}"
 
 
+def _is_local(origin: str) -> bool:
+    return origin.startswith("http://")
+
+
+_form_hosts = {*PODERO_CONNECT_HOSTS, urlsplit(PORTAL_URL).netloc} - {""}
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -286,13 +296,9 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "connect-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # Browsers apply this to the redirect that answers a form, so the hosted form belongs here.
-        # A form that finds its customer signed out leads to the portal.
-        "form-action": [
-            SELF,
-            *sorted(map(_origin, PODERO_CONNECT_HOSTS)),
-            *env.origin_of(PORTAL_URL),
-        ],
+        # Browsers apply this to every redirect after a form: to the hosted form, to the portal, and
+        # to wherever those lead on. Which addresses we redirect to is checked before we do.
+        "form-action": [SELF, "https:", *sorted(filter(_is_local, map(_origin, _form_hosts)))],
     }
 }
 

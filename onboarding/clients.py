@@ -10,6 +10,7 @@ from functools import cache
 
 from django.conf import settings
 from django.core.cache import cache as shared_cache
+from redis.exceptions import RedisError
 
 from onboarding import podero
 
@@ -23,21 +24,38 @@ class TooManyWaiting(Exception):
 
 
 class CachedToken:
-    """Keeps the bearer token in Django's cache, so that all processes share one."""
+    """Keeps the bearer token in Django's cache, so that all processes share one.
+
+    While the cache is down each process does with its own.
+    """
 
     def __init__(self, key: str) -> None:
         self._key = key
+        self._own = podero.MemoryStore()
 
     def get(self) -> str | None:
-        token: str | None = shared_cache.get(self._key)
-        return token
+        token: str | None = None
+        with self._without_cache():
+            token = shared_cache.get(self._key)
+        return token or self._own.get()
 
     def set(self, token: str, seconds: float) -> None:
-        shared_cache.set(self._key, token, timeout=max(int(seconds), 1))
+        self._own.set(token, seconds)
+        with self._without_cache():
+            shared_cache.set(self._key, token, timeout=max(int(seconds), 1))
 
     def discard(self, token: str) -> None:
-        if shared_cache.get(self._key) == token:
-            shared_cache.delete(self._key)
+        self._own.discard(token)
+        with self._without_cache():
+            if shared_cache.get(self._key) == token:
+                shared_cache.delete(self._key)
+
+    @contextmanager
+    def _without_cache(self) -> Iterator[None]:
+        try:
+            yield
+        except (RedisError, OSError) as error:
+            logger.warning("Cache could not be reached", extra={"reason": type(error).__name__})
 
 
 @cache

@@ -37,8 +37,8 @@ MOVES: dict[State, frozenset[State]] = {
 
 UNFINISHED = frozenset({State.STARTED, State.OPEN, State.RETURNED})
 FINAL = frozenset(State) - UNFINISHED
-# A hosted form may still bring a device to light in these, however late.
-AWAITING_DEVICE = frozenset({State.OPEN, State.CANCELLED, State.EXPIRED, State.FAILED})
+# A hosted form may still bring a device to light in these, however late, and in `linked` another.
+AWAITING_DEVICE = frozenset(State) - {State.STARTED, State.RETURNED}
 
 
 class FailureCode(TextChoices):
@@ -69,6 +69,7 @@ class Event(TextChoices):
     CONTINUED = "continued", _("Continued with a fresh form")
     CHECK_FAILED = "check_failed", _("Podero could not be asked")
     NOTHING_FOUND = "nothing_found", _("Podero knows no device yet")
+    MORE_FOUND = "more_found", _("Another device turned up")
     LINKED = "linked", _("Device confirmed by Podero")
     DEVICE_CONFIRMED = "device_confirmed", _("Customer confirmed the device")
     OPTIMIZATION_SWITCHED = "optimization_switched", _("Optimization switched at Podero")

@@ -70,6 +70,11 @@ def switch_due_devices() -> None:
     sweep.switch_due_devices(client=podero_client(), now=timezone.now())
 
 
+@shared_task(name="onboarding.refresh_due_devices")
+def refresh_due_devices() -> None:
+    sweep.refresh_due_devices(client=podero_client(), now=timezone.now())
+
+
 @shared_task(name="onboarding.expire_due_attempts")
 def expire_due_attempts() -> None:
     expiry.expire_unopened_attempts(now=timezone.now())

@@ -45,7 +45,6 @@ class ConsentInline(ReadOnlyInline):
 class CustomerAdmin(ReadOnlyAdmin):
     list_display = (
         "external_user_id",
-        "email",
         "is_known_to_podero",
         "language",
         "price_zone",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from onboarding import podero
@@ -13,72 +14,86 @@ from onboarding.models import Device, OnboardingSession
 # Podero's clock may be behind ours.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
+Answer = TypeVar("Answer")
+
 
 @dataclass(frozen=True)
 class Finding:
-    """Devices that the API names as the customer's.
+    """A device that the API names as the customer's.
 
-    `is_proven` tells a device that belongs to this very attempt (named by the return or by the
+    `is_proven` tells one that belongs to this very attempt (named by the return or by the
     session) from one that merely turned up in the customer's collections meanwhile.
     """
 
-    devices: tuple[podero.Device, ...]
+    device: podero.Device
     is_proven: bool
 
 
-NOTHING = Finding(devices=(), is_proven=False)
-
-
-def find_devices(*, client: podero.PoderoClient, attempt: OnboardingSession) -> Finding:
-    """Look by the returned id, then by the session's `object_id`, then for newcomers.
+def find_named_device(*, client: podero.PoderoClient, attempt: OnboardingSession) -> list[Finding]:
+    """The device named by the return or else by the session's `object_id`; none or one.
 
     Raises podero.PoderoError when Podero could not be asked.
     """
-    customer = attempt.podero_user
-    if customer.podero_id is None or attempt.podero_id is None:
-        return NOTHING
-    device_type = podero.DeviceType(attempt.device_type) if attempt.device_type else None
-    for device_id in _named_devices(client, attempt):
-        device = client.find_device(customer.podero_id, device_id, device_type=device_type)
-        if device is not None:
-            return Finding(devices=(device,), is_proven=True)
-    newcomers = _newcomers(attempt, client.list_devices(customer.podero_id))
-    return Finding(devices=newcomers, is_proven=False)
+    user_id = attempt.podero_user.podero_id
+    if user_id is None:
+        return []
+    likely = podero.DeviceType(attempt.device_type) if attempt.device_type else None
+
+    def look(device_id: UUID | None) -> list[Finding]:
+        if device_id is None:
+            return []
+        device = _unless_refused(lambda: client.find_device(user_id, device_id, device_type=likely))
+        return [Finding(device, is_proven=True)] if device is not None else []
+
+    return look(attempt.returned_device_id) or look(_session_object(client, attempt))
 
 
-def _named_devices(client: podero.PoderoClient, attempt: OnboardingSession) -> Iterator[UUID]:
-    if attempt.returned_device_id is not None:
-        yield attempt.returned_device_id
-    object_id = _session_object(client, attempt)
-    if object_id is not None and object_id != attempt.returned_device_id:
-        yield object_id
+def find_devices(*, client: podero.PoderoClient, attempt: OnboardingSession) -> list[Finding]:
+    """The named device, or whatever is new in the customer's collections.
+
+    Raises podero.PoderoError when Podero could not be asked.
+    """
+    named = find_named_device(client=client, attempt=attempt)
+    return named or find_newcomers(client=client, attempt=attempt)
 
 
-def _session_object(client: podero.PoderoClient, attempt: OnboardingSession) -> UUID | None:
-    if attempt.podero_id is None:
-        return None
-    try:
-        session = client.get_onboarding_session(attempt.podero_id)
-    except podero.NotFound:
-        # Whether an expired session can still be read is not documented.
-        return None
-    try:
-        return UUID(session.object_id or "")
-    except ValueError:
-        return None
+def find_newcomers(*, client: podero.PoderoClient, attempt: OnboardingSession) -> list[Finding]:
+    """Devices in the customer's collections that we do not know and that are young enough.
 
-
-def _newcomers(
-    attempt: OnboardingSession, listed: list[podero.Device]
-) -> tuple[podero.Device, ...]:
+    Raises podero.PoderoError when Podero could not be asked.
+    """
+    user_id = attempt.podero_user.podero_id
+    if user_id is None:
+        return []
+    listed = client.list_devices(user_id)
     known = set(
         Device.objects.filter(podero_id__in=[device.id for device in listed]).values_list(
             "podero_id", flat=True
         )
     )
     since = (attempt.opened_at or attempt.started_at) - CLOCK_TOLERANCE
-    return tuple(
-        device
+    return [
+        Finding(device, is_proven=device.id == attempt.returned_device_id)
         for device in listed
         if device.id not in known and (device.created_at is None or device.created_at >= since)
-    )
+    ]
+
+
+def _session_object(client: podero.PoderoClient, attempt: OnboardingSession) -> UUID | None:
+    session_id = attempt.podero_id
+    if session_id is None:
+        return None
+    # Whether a finished or expired session can still be read is not documented.
+    session = _unless_refused(lambda: client.get_onboarding_session(session_id))
+    try:
+        return UUID((session and session.object_id) or "")
+    except ValueError:
+        return None
+
+
+def _unless_refused(ask: Callable[[], Answer]) -> Answer | None:
+    """Which status says "there is no such thing" is not documented: any refusal of one id does."""
+    try:
+        return ask()
+    except (podero.NotFound, podero.Forbidden, podero.Refused):
+        return None

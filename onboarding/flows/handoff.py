@@ -10,9 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -20,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from onboarding.handoff_keys import algorithm_for
 from onboarding.models import PoderoUser, UsedHandoff
 from onboarding.podero import zones
 
@@ -139,14 +137,7 @@ def _key() -> tuple[Any, str]:
     if not settings.HANDOFF_PUBLIC_KEY:
         raise UnableToEnter("not_set_up")
     key = load_pem_public_key(settings.HANDOFF_PUBLIC_KEY.encode())
-    for kind, algorithm in (
-        (RSAPublicKey, "RS256"),
-        (EllipticCurvePublicKey, "ES256"),
-        (Ed25519PublicKey, "EdDSA"),
-    ):
-        if isinstance(key, kind):
-            return key, algorithm
-    raise UnableToEnter("not_set_up", "HANDOFF_PUBLIC_KEY")
+    return key, algorithm_for(key)
 
 
 def _moment(claims: Mapping[str, Any], name: str) -> float:

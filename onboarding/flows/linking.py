@@ -1,11 +1,10 @@
-"""Ask Podero for a hosted form and send the customer there; keep what the API confirms."""
+"""Ask Podero for a hosted form, so that the customer can be sent there."""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -14,19 +13,14 @@ from django.urls import reverse
 
 from onboarding import podero
 from onboarding.flows import failures, podero_users, schedule
-from onboarding.models import (
-    Consent,
-    Device,
-    InvalidTransition,
-    OnboardingSession,
-    PoderoUser,
-)
+from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.models.attempts import hash_of, last_moment_of
 from onboarding.states import Actor, Event, FailureCode
 
 logger = logging.getLogger(__name__)
 
-FIRST_LOOKUP = timedelta(minutes=15)
+# Podero says that a form lives until the end of the next day; a later date is not believed.
+LONGEST_LIFE = timedelta(days=3)
 
 
 class AlreadyOpening(Exception):
@@ -64,8 +58,8 @@ def open_hosted_form(
     try:
         attempt.mark_open(
             podero_id=hosted.id,
-            expires_at=last_moment_of(hosted.expiration_date or (now + timedelta(days=1)).date()),
-            next_try_at=now + FIRST_LOOKUP,
+            expires_at=last_moment_of(_last_day(hosted, now=now)),
+            next_try_at=now + schedule.LOOKUPS[0],
             at=now,
         )
     except InvalidTransition as error:
@@ -82,14 +76,19 @@ def _create_session(
     user_id = podero_users.ensure_podero_user(client=client, customer=customer, now=now)
     try:
         return _ask_for_session(client=client, attempt=attempt, token=token, user_id=user_id)
-    except (podero.NotFound, podero.Refused) as error:
-        is_user_gone = isinstance(error, podero.NotFound) or "user_id" in error.fields
-        if not was_known or not is_user_gone:
+    except (podero.NotFound, podero.Forbidden, podero.Refused):
+        if not was_known or podero_users.is_known_to_podero(client=client, user_id=user_id):
             raise
-    # Podero no longer knows the user we had on record: find or make it again, once.
-    customer.forget_podero_id()
-    user_id = podero_users.ensure_podero_user(client=client, customer=customer, now=now)
+    # Podero has lost the user we had on record: find or make them again, once.
+    user_id = podero_users.replace_podero_user(client=client, customer=customer, now=now)
     return _ask_for_session(client=client, attempt=attempt, token=token, user_id=user_id)
+
+
+def _last_day(hosted: podero.HostedSession, *, now: datetime) -> date:
+    """The form's last day, within reason; the documented one where Podero names none."""
+    today = now.date()
+    said = hosted.expiration_date or today + timedelta(days=1)
+    return min(max(said, today), today + LONGEST_LIFE)
 
 
 def _ask_for_session(
@@ -143,90 +142,3 @@ def _fail(
         attempt.mark_failed(failure_code=code, at=now, actor=Actor.SYSTEM, status=status)
     except InvalidTransition:
         logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
-
-
-class HasLeft(Exception):
-    """The customer withdrew the consent that the attempt rests on."""
-
-
-class DeviceOfAnother(Exception):
-    """Our records name another customer as the device's owner; support must look at it."""
-
-
-def record_devices(
-    *,
-    attempt: OnboardingSession,
-    devices: Iterable[podero.Device],
-    is_confirmed: bool,
-    actor: Actor,
-    now: datetime,
-) -> None:
-    """Store what the API named as this customer's, and make the attempt `linked`.
-
-    Confirmed devices are to be optimized; the others wait for the customer's word.
-    Raises HasLeft, DeviceOfAnother, or InvalidTransition when the attempt moved on meanwhile.
-    """
-    with transaction.atomic():
-        hold_consent(attempt)
-        for found in devices:
-            device = keep_device(attempt=attempt, found=found, now=now)
-            device.relink(attempt, at=now)
-            if is_confirmed:
-                device.confirm(now=now)
-        attempt.mark_linked(at=now, actor=actor)
-
-
-def hold_consent(attempt: OnboardingSession) -> None:
-    """Keep a withdrawal out until the surrounding transaction has ended. Raises HasLeft."""
-    PoderoUser.objects.select_for_update().get(pk=attempt.podero_user_id)
-    if not Consent.objects.filter(pk=attempt.consent_id, withdrawn_at=None).exists():
-        raise HasLeft
-
-
-def undo_devices(
-    *, attempt: OnboardingSession, devices: Iterable[podero.Device], now: datetime
-) -> None:
-    """Keep what turned up for a customer who has left, to be switched off until Podero agrees.
-
-    A device that has since been linked again under a new consent is left alone.
-    """
-    own = Device.objects.for_customer(attempt.podero_user)
-    agreed_anew = set(
-        own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
-    )
-    for found in devices:
-        if found.id in agreed_anew:
-            continue
-        try:
-            device = keep_device(attempt=attempt, found=found, now=now)
-        except DeviceOfAnother:
-            continue
-        device.want_optimization(is_wanted=False, now=now)
-
-
-def keep_device(*, attempt: OnboardingSession, found: podero.Device, now: datetime) -> Device:
-    """The row of a device that the API named as this customer's. Raises DeviceOfAnother."""
-    is_active = bool(found.is_smart_optimization_active)
-    device, is_new = Device.objects.get_or_create(
-        podero_id=found.id,
-        defaults={
-            "podero_user": attempt.podero_user,
-            "attempt": attempt,
-            "device_type": found.device_type,
-            "manufacturer": found.manufacturer,
-            "model": found.model,
-            "linked_at": now,
-            "is_optimization_active": is_active,
-            "is_authenticated": found.is_authenticated is not False,
-            "is_action_needed": found.is_action_needed,
-            "connection_status": found.connection_status[:20],
-            "checked_at": now,
-            # Due at once where Podero already steers what nobody has confirmed.
-            "next_try_at": now if is_active else None,
-        },
-    )
-    if device.podero_user_id != attempt.podero_user_id:
-        raise DeviceOfAnother
-    if not is_new:
-        device.record_seen(found, at=now)
-    return device

@@ -8,20 +8,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import discovery, failures, linking, schedule
+from onboarding.flows import discovery, failures, keeping, schedule
 from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.states import Actor, Event, FailureCode, State
 
 logger = logging.getLogger(__name__)
 
-# When an attempt that did not come back is looked up, counted from when its form was opened;
-# once more when the form has run out for certain.
-LOOKUPS = (
-    timedelta(minutes=15),
-    timedelta(hours=1),
-    timedelta(hours=6),
-    timedelta(hours=18),
-)
 # Podero could not be asked for this long after the form ran out: end the attempt all the same.
 PATIENCE = timedelta(hours=24)
 
@@ -29,36 +21,37 @@ PATIENCE = timedelta(hours=24)
 def look_up_attempt(
     *, client: podero.PoderoClient, attempt: OnboardingSession, now: datetime
 ) -> bool:
-    """Ask the API for a device that no return has told of.
+    """Ask the API for devices that no return has told of.
 
     A device found so waits for the customer's word. An `open` attempt whose form has surely run
     out becomes `expired`. False when Podero could not be asked.
     """
     if not attempt.is_awaiting_device or not attempt.claim(now=now):
         return True
+    find = discovery.find_newcomers if attempt.state == State.LINKED else discovery.find_devices
     try:
-        finding = discovery.find_devices(client=client, attempt=attempt)
+        findings = find(client=client, attempt=attempt)
     except podero.PoderoError as error:
         _record_check_failed(attempt, error, now=now)
         return not error.is_retryable
-    if not finding.devices or not _record_found(attempt, finding, now=now):
+    if not findings or not _record_found(attempt, findings, now=now):
         _record_nothing_found(attempt, now=now)
     return True
 
 
-def _record_found(attempt: OnboardingSession, finding: discovery.Finding, *, now: datetime) -> bool:
+def _record_found(
+    attempt: OnboardingSession, findings: list[discovery.Finding], *, now: datetime
+) -> bool:
+    """Keep what was found; False when the attempt is still to be given back."""
     try:
-        linking.record_devices(
-            attempt=attempt,
-            devices=finding.devices,
-            is_confirmed=False,
-            actor=Actor.SYSTEM,
-            now=now,
-        )
-    except linking.HasLeft:
-        linking.undo_devices(attempt=attempt, devices=finding.devices, now=now)
+        if attempt.state == State.LINKED:
+            keeping.add_devices(attempt=attempt, findings=findings, now=now)
+            return False
+        keeping.link_devices(attempt=attempt, findings=findings, is_return_matched=False, now=now)
+    except keeping.HasLeft:
+        keeping.undo_devices(attempt=attempt, findings=findings, now=now)
         return False
-    except linking.DeviceOfAnother:
+    except keeping.DeviceOfAnother:
         logger.error(
             "Device is on record for another customer", extra={"attempt": attempt.reference}
         )
@@ -71,6 +64,9 @@ def _record_found(attempt: OnboardingSession, finding: discovery.Finding, *, now
 def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
     if _has_run_out(attempt, now):
         _end(attempt, now=now)
+        return
+    if attempt.state == State.LINKED:
+        attempt.release(tries=0, next_try_at=_second_look(attempt, now))
         return
     with transaction.atomic():
         if attempt.release(tries=attempt.tries + 1, next_try_at=_next_lookup(attempt, now)):
@@ -113,9 +109,15 @@ def _has_run_out(attempt: OnboardingSession, now: datetime) -> bool:
     return attempt.expires_at is None or now >= attempt.expires_at
 
 
+def _second_look(attempt: OnboardingSession, now: datetime) -> datetime | None:
+    """What else a login brings is there at once, or an hour later."""
+    when = (attempt.finished_at or now) + timedelta(hours=1)
+    return when if now < when else None
+
+
 def _next_lookup(attempt: OnboardingSession, now: datetime) -> datetime | None:
     opened_at = attempt.opened_at or attempt.started_at
-    later = [opened_at + delay for delay in LOOKUPS if opened_at + delay > now]
-    if attempt.state != State.OPEN or not later or attempt.expires_at is None:
+    later = [opened_at + delay for delay in schedule.LOOKUPS if opened_at + delay > now]
+    if not later or attempt.expires_at is None:
         return attempt.expires_at
     return min(later[0], attempt.expires_at)

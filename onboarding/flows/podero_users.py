@@ -29,17 +29,44 @@ def ensure_podero_user(*, client: podero.PoderoClient, customer: PoderoUser, now
     """
     if customer.podero_id is not None:
         return customer.podero_id
-    is_in_doubt = customer.is_creation_in_doubt
+    return _find_or_create(
+        client=client, customer=customer, looks_first=customer.is_creation_in_doubt, now=now
+    )
+
+
+def replace_podero_user(
+    *, client: podero.PoderoClient, customer: PoderoUser, now: datetime
+) -> UUID:
+    """Find or make the customer again, whose id Podero no longer knows. Raises the same.
+
+    The old id stays on record until there is a new one.
+    """
+    return _find_or_create(client=client, customer=customer, looks_first=True, now=now)
+
+
+def is_known_to_podero(*, client: podero.PoderoClient, user_id: UUID) -> bool:
+    """Whether Podero still has the user. Raises podero.PoderoError when it could not be asked."""
+    try:
+        client.get_user(user_id)
+    except podero.NotFound:
+        return False
+    return True
+
+
+def _find_or_create(
+    *, client: podero.PoderoClient, customer: PoderoUser, looks_first: bool, now: datetime
+) -> UUID:
     if not customer.claim(now=now, is_creation_in_doubt=True):
         return _made_by_another(customer)
     try:
-        podero_id = _find(client, customer) if is_in_doubt else None
+        podero_id = _find(client, customer) if looks_first else None
         podero_id = podero_id or _create(client, customer)
         is_recorded = customer.record_podero_id(podero_id)
-    except (podero.PoderoError, EmailTaken, IntegrityError) as error:
+    except IntegrityError as error:
         customer.release()
-        if isinstance(error, IntegrityError):
-            raise EmailTaken from error
+        raise EmailTaken from error
+    except (podero.PoderoError, EmailTaken):
+        customer.release()
         raise
     return podero_id if is_recorded else _made_by_another(customer)
 
@@ -74,7 +101,8 @@ def _find_in_list(
 ) -> UUID | None:
     """Tell a user that the direct look-up missed from an e-mail that is somebody else's."""
     try:
-        users = client.list_users(include_deleted=True)
+        users = client.list_users()
+        with_deleted = client.list_users(include_deleted=True)
     except podero.PoderoError as error:
         if error.is_retryable:
             raise
@@ -85,6 +113,11 @@ def _find_in_list(
     for user in users:
         if user.external_user_id == customer.external_user_id:
             return user.id
-    if any(user.email.casefold() == customer.email.casefold() for user in users):
+    # A user deleted at Podero may still hold the number or the address; only Podero can free them.
+    if any(
+        user.external_user_id == customer.external_user_id
+        or user.email.casefold() == customer.email.casefold()
+        for user in with_deleted
+    ):
         raise EmailTaken
     return None

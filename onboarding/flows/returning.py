@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import discovery, failures, linking, schedule
+from onboarding.flows import discovery, failures, keeping, schedule
 from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.states import Actor, Event, FailureCode, State, sources_of
 
@@ -58,30 +58,31 @@ def verify_return(
     if attempt.state != State.RETURNED or not attempt.claim(now=now):
         return True
     try:
-        finding = discovery.find_devices(client=client, attempt=attempt)
+        findings = discovery.find_devices(client=client, attempt=attempt)
     except podero.PoderoError as error:
         _record_check_failed(attempt, error, now=now)
         return not error.is_retryable
-    if finding.devices:
-        _record_found(attempt, finding, now=now)
+    if findings:
+        _record_found(attempt, findings, now=now)
     else:
         _record_nothing_found(attempt, now=now)
     return True
 
 
-def _record_found(attempt: OnboardingSession, finding: discovery.Finding, *, now: datetime) -> None:
+def _record_found(
+    attempt: OnboardingSession, findings: list[discovery.Finding], *, now: datetime
+) -> None:
     try:
-        linking.record_devices(
+        keeping.link_devices(
             attempt=attempt,
-            devices=finding.devices,
-            is_confirmed=attempt.is_return_matched and finding.is_proven,
-            actor=Actor.SYSTEM,
+            findings=findings,
+            is_return_matched=attempt.is_return_matched,
             now=now,
         )
-    except linking.HasLeft:
-        linking.undo_devices(attempt=attempt, devices=finding.devices, now=now)
+    except keeping.HasLeft:
+        keeping.undo_devices(attempt=attempt, findings=findings, now=now)
         _give_up(attempt, FailureCode.WITHDRAWN, now=now)
-    except linking.DeviceOfAnother:
+    except keeping.DeviceOfAnother:
         logger.error("Device is on record for another customer", extra=_about(attempt))
         _give_up(attempt, FailureCode.NOT_CONFIRMED, now=now)
     except InvalidTransition:
@@ -116,7 +117,9 @@ def _record_check_failed(
 
 def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
     tries = attempt.tries + 1
-    if tries >= NEGATIVE_ANSWERS and now >= _returned_at(attempt) + NEGATIVE_PERIOD:
+    since = _returned_at(attempt)
+    answers = attempt.events.filter(event=Event.NOTHING_FOUND, at__gte=since).count() + 1
+    if answers >= NEGATIVE_ANSWERS and now >= since + NEGATIVE_PERIOD:
         _give_up(attempt, FailureCode.NOT_CONFIRMED, now=now)
         return
     when = schedule.next_try(now=now, tries=tries, first_seconds=5, ceiling_seconds=300)

@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 
 from onboarding import podero
 
-MAX_RETRY_AFTER_SECONDS = 3600.0
+# When an attempt that did not come back is looked up, counted from when its form was opened;
+# once more when the form has run out for certain.
+LOOKUPS = (
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(hours=18),
+)
 
 
 def next_try(
@@ -23,5 +30,5 @@ def next_try(
     # Customers who failed together must not come back together.
     delay *= random.uniform(0.8, 1.2)  # noqa: S311
     if error is not None and error.retry_after_seconds is not None:
-        delay = max(delay, min(error.retry_after_seconds, MAX_RETRY_AFTER_SECONDS))
+        delay = max(delay, error.retry_after_seconds)
     return now + timedelta(seconds=delay)

@@ -7,28 +7,33 @@ comes soon enough.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
+
+from django.db.models import Min, Q
 
 from onboarding import podero
 from onboarding.flows import devices, expiry, handoff, lookups, returning
-from onboarding.models import Device, OnboardingSession
-from onboarding.models.claims import Claimable
+from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import AWAITING_DEVICE, State
 
 BATCH = 200
 # So many rows in a row without an answer, and Podero is taken to be away.
 UNANSWERED_LIMIT = 3
+# A pass ends after this, well before a message about it could be delivered a second time.
+PASS_SECONDS = 45.0
 
-Row = TypeVar("Row", bound=Claimable)
+Row = TypeVar("Row")
 
 
 def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(State.RETURNED, now=now)
     return _each(
         due.select_related("podero_user", "consent")[:BATCH],
-        lambda attempt: returning.verify_return(client=client, attempt=attempt, now=now),
+        lambda attempt, at: returning.verify_return(client=client, attempt=attempt, now=at),
+        now=now,
     )
 
 
@@ -36,7 +41,8 @@ def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(*AWAITING_DEVICE, now=now).filter(podero_id__isnull=False)
     return _each(
         due.select_related("podero_user", "consent")[:BATCH],
-        lambda attempt: lookups.look_up_attempt(client=client, attempt=attempt, now=now),
+        lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
+        now=now,
     )
 
 
@@ -44,28 +50,53 @@ def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = Device.objects.due(now=now).select_related("podero_user", "attempt")
     return _each(
         due[:BATCH],
-        lambda device: devices.switch_optimization(client=client, device=device, now=now),
+        lambda device, at: devices.switch_optimization(client=client, device=device, now=at),
+        now=now,
+    )
+
+
+def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
+    """Refresh the devices of customers that have not been read for a while, oldest first."""
+    oldest = Min("devices__checked_at", filter=Q(devices__missing_since=None))
+    due = PoderoUser.objects.alias(oldest=oldest).filter(
+        oldest__lte=now - devices.UNWATCHED_PERIOD, podero_id__isnull=False
+    )
+    return _each(
+        due.order_by("oldest")[:BATCH],
+        lambda customer, at: devices.refresh_devices(client=client, customer=customer, now=at),
+        now=now,
     )
 
 
 def sweep(*, client: podero.PoderoClient, now: datetime) -> dict[str, int]:
     """Do everything that is due once; returns how many rows each step took up."""
+    clock = _clock_from(now)
     expiry.forget_ended_sign_ins()
+    # In this order a return that is confirmed has its device switched on in the same sweep.
     return {
-        "claims freed": expiry.free_stuck_claims(now=now),
-        "returns checked": verify_due_returns(client=client, now=now),
-        "attempts looked up": look_up_due_attempts(client=client, now=now),
-        "devices switched": switch_due_devices(client=client, now=now),
-        "attempts expired": expiry.expire_unopened_attempts(now=now),
-        "hand-offs forgotten": handoff.forget_used(now=now),
+        "claims freed": expiry.free_stuck_claims(now=clock()),
+        "returns checked": verify_due_returns(client=client, now=clock()),
+        "attempts looked up": look_up_due_attempts(client=client, now=clock()),
+        "devices switched": switch_due_devices(client=client, now=clock()),
+        "customers' devices refreshed": refresh_due_devices(client=client, now=clock()),
+        "attempts expired": expiry.expire_unopened_attempts(now=clock()),
+        "hand-offs forgotten": handoff.forget_used(now=clock()),
     }
 
 
-def _each(rows: Iterable[Row], act: Callable[[Row], bool]) -> int:
+def _clock_from(now: datetime) -> Callable[[], datetime]:
+    """A clock that stands at `now` and runs on: a claim must say when it was really made."""
+    started = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - started)
+
+
+def _each(rows: Iterable[Row], act: Callable[[Row, datetime], bool], *, now: datetime) -> int:
+    clock = _clock_from(now)
+    ends_at = now + timedelta(seconds=PASS_SECONDS)
     taken = unanswered = 0
     for row in rows:
-        taken += 1
-        unanswered = 0 if act(row) else unanswered + 1
-        if unanswered == UNANSWERED_LIMIT:
+        if unanswered == UNANSWERED_LIMIT or clock() > ends_at:
             break
+        taken += 1
+        unanswered = 0 if act(row, clock()) else unanswered + 1
     return taken

@@ -7,6 +7,7 @@ from datetime import timezone as fixed_zone
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.claims import Claimable
@@ -48,7 +49,10 @@ def hash_of(token: str) -> str:
 
 
 def last_moment_of(expiration_date: date) -> datetime:
-    """The latest reading of Podero's bare date: its end in the last time zone on earth."""
+    """The latest reading of Podero's bare date: its end in the last time zone on earth.
+
+    Raises OverflowError for the end of all dates.
+    """
     end = datetime.combine(expiration_date + timedelta(days=1), time.min)
     return end.replace(tzinfo=fixed_zone(timedelta(hours=-12)))
 
@@ -147,10 +151,6 @@ class OnboardingSession(Claimable):
         return str(self.reference)[:8].upper()
 
     @property
-    def is_being_opened(self) -> bool:
-        return self.state == State.STARTED and self.claimed_at is not None
-
-    @property
     def is_final(self) -> bool:
         return self.state in FINAL
 
@@ -160,8 +160,8 @@ class OnboardingSession(Claimable):
 
     @property
     def is_awaiting_device(self) -> bool:
-        """Whether a device found at Podero could still make this attempt `linked`."""
-        return self.has_hosted_session and self.state in (AWAITING_DEVICE | {State.RETURNED})
+        """Whether Podero may still name a device of this attempt that no return has told of."""
+        return self.has_hosted_session and self.state in AWAITING_DEVICE
 
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}
@@ -208,7 +208,8 @@ class OnboardingSession(Claimable):
             finished_at=at,
             failure_code="",
             claimed_at=None,
-            next_try_at=None,
+            # A login may bring more than the one device that a return names.
+            next_try_at=at,
         )
 
     def mark_cancelled(self, *, at: datetime, event: Event = Event.CANCELLED) -> None:
@@ -219,8 +220,8 @@ class OnboardingSession(Claimable):
             actor=Actor.CUSTOMER,
             finished_at=at,
             claimed_at=None,
-            # One last look when the form has surely run out: it may have been finished elsewhere.
-            next_try_at=self.expires_at,
+            # It may have been finished all the same, in another tab or on another phone.
+            next_try_at=at if self.has_hosted_session else None,
         )
 
     def mark_expired(self, *, failure_code: FailureCode, at: datetime) -> None:
@@ -247,7 +248,7 @@ class OnboardingSession(Claimable):
             status=status,
             failure_code=failure_code,
             finished_at=at,
-            next_try_at=self.expires_at,
+            next_try_at=self.expires_at if self.has_hosted_session else None,
         )
 
     def note(
@@ -274,7 +275,7 @@ class OnboardingSession(Claimable):
             return False
         with transaction.atomic():
             rows = OnboardingSession.objects.filter(pk=self.pk, state__in=AWAITING_DEVICE)
-            rows.filter(next_try_at__gt=at).update(next_try_at=at)
+            rows.filter(Q(next_try_at=None) | Q(next_try_at__gt=at)).update(next_try_at=at)
             self.note(Event.RETURN_SEEN, at=at, actor=Actor.BROWSER)
         return True
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import podero
@@ -19,19 +19,20 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.filter(podero_user=podero_user)
 
     def due(self, *, now: datetime) -> DeviceQuerySet:
-        """Devices whose optimization at Podero is not yet as it should be."""
-        return (
-            self.exclude(is_optimization_wanted=F("is_optimization_active"))
-            .filter(next_try_at__lte=now)
-            .order_by("pk")
-        )
+        """Devices whose optimization at Podero is not, or not surely, as it should be."""
+        differs = ~Q(is_optimization_wanted=F("is_optimization_active"))
+        return self.filter(
+            differs | Q(is_optimization_in_doubt=True), next_try_at__lte=now
+        ).order_by("pk")
 
 
 class Device(Claimable):
     """A device that Podero's API names as this customer's.
 
-    `is_optimization_wanted` is what should be, `is_optimization_active` what Podero last said;
-    while they differ the row is due. Nothing is wanted before the customer confirmed the device.
+    `is_optimization_wanted` is what should be, `is_optimization_active` what Podero last said, and
+    `is_optimization_in_doubt` that it may have changed since without our learning of it. While a
+    wish is not known to be fulfilled, `next_try_at` says when the row is due. Nothing is wanted
+    before the customer confirmed the device.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -52,10 +53,12 @@ class Device(Claimable):
     confirmed_at = models.DateTimeField(_("confirmed by the customer"), null=True, blank=True)
     is_optimization_wanted = models.BooleanField(_("optimization wanted"), default=False)
     is_optimization_active = models.BooleanField(_("optimization active"), default=False)
+    is_optimization_in_doubt = models.BooleanField(default=False, editable=False)
     is_authenticated = models.BooleanField(_("manufacturer login works"), default=True)
     is_action_needed = models.BooleanField(_("action needed"), default=False)
     connection_status = models.CharField(_("connection"), max_length=20, default="unknown")
     checked_at = models.DateTimeField(_("last read from Podero"))
+    missing_since = models.DateTimeField(_("gone at Podero since"), null=True, blank=True)
 
     objects = DeviceQuerySet.as_manager()
 
@@ -74,6 +77,9 @@ class Device(Claimable):
     def __str__(self) -> str:
         return self.label or str(self.reference)
 
+    def claim_guard(self) -> dict[str, Any]:
+        return {"is_optimization_wanted": self.is_optimization_wanted}
+
     @property
     def label(self) -> str:
         return f"{self.manufacturer} {self.model}".strip()
@@ -85,15 +91,33 @@ class Device(Claimable):
     @property
     def needs_customer(self) -> bool:
         """Whether the manufacturer's connection waits for the customer."""
-        return not self.is_authenticated or self.is_action_needed
+        return not self.is_authenticated or self.is_action_needed or self.missing_since is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether Podero is known to do what is wanted."""
+        is_as_wanted = self.is_optimization_wanted == self.is_optimization_active
+        return is_as_wanted and not self.is_optimization_in_doubt
+
+    @property
+    def is_switch_pending(self) -> bool:
+        return not self.is_settled and self.next_try_at is not None
 
     @property
     def is_working(self) -> bool:
         return self.is_confirmed and self.is_optimization_active and not self.needs_customer
 
     def want_optimization(self, *, is_wanted: bool, now: datetime) -> None:
-        """State the wish; `flows.devices` makes Podero follow, at once or later."""
-        fields = {"is_optimization_wanted": is_wanted, "next_try_at": now, "tries": 0}
+        """State the wish; `flows.devices` makes Podero follow, at once or later.
+
+        It is told to Podero even where it seems fulfilled: somebody else may have switched since.
+        """
+        fields = {
+            "is_optimization_wanted": is_wanted,
+            "is_optimization_in_doubt": True,
+            "next_try_at": now,
+            "tries": 0,
+        }
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
 
@@ -124,7 +148,12 @@ class Device(Claimable):
         return True
 
     def record_seen(self, found: podero.Device, *, at: datetime) -> None:
-        """Take over what Podero says of the device now; what should be is left alone."""
+        """Take over what Podero said of the device at `at`; what should be is left alone.
+
+        An answer from before our last switch is left out. Optimization that is off although it
+        is wanted is shown, not fought: the retailer or Podero may have switched it off. On without
+        being wanted, it is to be switched off.
+        """
         fields: dict[str, Any] = {
             "manufacturer": found.manufacturer or self.manufacturer,
             "model": found.model or self.model,
@@ -132,16 +161,21 @@ class Device(Claimable):
             "is_action_needed": found.is_action_needed,
             "connection_status": found.connection_status[:20],
             "checked_at": at,
+            "missing_since": None,
         }
-        is_active = found.is_smart_optimization_active
-        if is_active is not None:
-            was_settled = self.is_optimization_active == self.is_optimization_wanted
-            fields["is_optimization_active"] = is_active
-            if is_active and not self.is_optimization_wanted:
+        if found.is_smart_optimization_active is not None:
+            fields["is_optimization_active"] = found.is_smart_optimization_active
+            if found.is_smart_optimization_active and not self.is_optimization_wanted:
                 fields["next_try_at"] = at
-            elif self.is_optimization_wanted and not is_active and was_settled:
-                # Switched off elsewhere, by the retailer or at Podero: a newer wish than ours.
-                fields["is_optimization_wanted"] = False
-        rows = Device.objects.filter(pk=self.pk, is_optimization_wanted=self.is_optimization_wanted)
+        rows = Device.objects.filter(
+            pk=self.pk,
+            is_optimization_wanted=self.is_optimization_wanted,
+            checked_at__lte=at,
+        )
         if rows.update(**fields):
             self._set(**fields)
+
+    def record_missing(self, *, at: datetime) -> None:
+        """Podero no longer names the device; when that was first seen stays."""
+        Device.objects.filter(pk=self.pk, missing_since=None).update(missing_since=at)
+        Device.objects.filter(pk=self.pk).update(checked_at=at)

@@ -63,7 +63,10 @@ class PoderoUser(Claimable):
         return self.external_user_id
 
     def claim_guard(self) -> dict[str, Any]:
-        return {"podero_id": None, "is_creation_in_doubt": self.is_creation_in_doubt}
+        return {
+            "podero_id": self.podero_id,
+            "is_creation_in_doubt": self.is_creation_in_doubt,
+        }
 
     @property
     def hosted_language(self) -> str:
@@ -88,12 +91,6 @@ class PoderoUser(Claimable):
     def record_podero_id(self, podero_id: uuid.UUID) -> bool:
         """Keep Podero's id; False when the claim was lost to another process."""
         return self.release(podero_id=podero_id, is_creation_in_doubt=False)
-
-    def forget_podero_id(self) -> None:
-        """Podero no longer knows the id: look the customer up again before the next call."""
-        rows = PoderoUser.objects.filter(pk=self.pk, podero_id=self.podero_id)
-        rows.update(podero_id=None, is_creation_in_doubt=True)
-        self._set(podero_id=None, is_creation_in_doubt=True)
 
     def record_portal_data(self, told: dict[str, str]) -> None:
         changed = {name: value for name, value in told.items() if value != getattr(self, name)}

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from onboarding.podero.calls import Calls, read
 from onboarding.podero.device_types import DeviceType
-from onboarding.podero.errors import NotFound
+from onboarding.podero.errors import Forbidden, NotFound, Refused
 from onboarding.podero.exchange import Reply
 from onboarding.podero.parsing import device_from, devices_from, reauthentication_from
 from onboarding.podero.reading import fields_of
@@ -21,21 +21,22 @@ class DeviceCalls:
     def list_devices(self, user_id: UUID) -> list[Device]:
         """Return all devices of a user that are not deleted, from all four collections.
 
-        Four calls. A collection answered with 404 counts as empty, because the wallboxes' one is
-        not documented; raises NotFound when all four are.
+        Four calls. A collection that Podero refuses to list counts as empty, because not all of
+        them are documented; raises the refusal when there is no other answer. What is named as
+        another user's is left out.
         """
         found: list[Device] = []
-        missing: NotFound | None = None
+        refusal: NotFound | Forbidden | Refused | None = None
         answers = 0
         for device_type in DeviceType:
             try:
                 found += self._listed("list_devices", user_id, device_type)
                 answers += 1
-            except NotFound as error:
-                missing = error
-        if missing is not None and answers == 0:
-            raise missing
-        return found
+            except (NotFound, Forbidden, Refused) as error:
+                refusal = error
+        if refusal is not None and answers == 0:
+            raise refusal
+        return [device for device in found if device.owner_id in (None, user_id)]
 
     def list_devices_of_type(self, user_id: UUID, device_type: DeviceType) -> list[Device]:
         """Return the devices of one type that are not deleted. Raises NotFound."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 from onboarding.models import PoderoUser
@@ -56,6 +57,15 @@ def to_entrance(request: HttpRequest, *, back_to: str) -> HttpResponse:
     return redirect(f"{entrance}{separator}{urlencode({'next': back_to})}")
 
 
-def remembered_page(request: HttpRequest) -> str:
-    """Where a stranger wanted to go before being sent to the entrance; once."""
-    return str(request.session.pop(_RETURN_TO, "") or "")
+def remembered_page(request: HttpRequest, customer: PoderoUser) -> str:
+    """Where a stranger wanted to go before being sent to the entrance; once.
+
+    Nothing when the page belongs to another customer, who used this browser before.
+    """
+    path = str(request.session.pop(_RETURN_TO, "") or "")
+    try:
+        reference = resolve(urlsplit(path).path).kwargs.get("reference")
+    except Resolver404:
+        return ""
+    is_theirs = reference is None or customer.attempts.filter(reference=reference).exists()
+    return path if is_theirs else ""

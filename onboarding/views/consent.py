@@ -74,7 +74,7 @@ def _page(
             "form": form,
             "words": words,
             "customer": customer,
-            "connect_host": sorted(settings.PODERO_CONNECT_HOSTS)[0],
+            "connect_hosts": sorted(settings.PODERO_CONNECT_HOSTS),
             "device_types": DEVICE_TYPES,
             "unfinished": unfinished.order_by("-started_at").first(),
         },

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.flows import devices as device_flow
-from onboarding.flows import linking
+from onboarding.flows import keeping
 from onboarding.models import Device, PoderoUser
 from onboarding.states import UNFINISHED
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
@@ -44,7 +44,7 @@ def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) 
     if request.method == "POST":
         try:
             device_flow.confirm_device(device=device, now=timezone.now())
-        except linking.HasLeft:
+        except keeping.HasLeft:
             return redirect("devices")
         nudge(switch_customer_devices, customer_id=customer.pk)
     return redirect("devices")

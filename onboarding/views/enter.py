@@ -34,7 +34,7 @@ def enter(request: HttpRequest) -> HttpResponse:
             {"reason": refusal.reason},
             status=403 if refusal.reason == "staff" else 400,
         )
-    back_to = remembered_page(request)
+    back_to = remembered_page(request, customer)
     request.session.flush()
     login(request, customer.account, backend="django.contrib.auth.backends.ModelBackend")
     return redirect(visitor.next_path or back_to or "start")

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.flows import withdrawal
 from onboarding.models import Device, PoderoUser
+from onboarding.states import AWAITING_DEVICE
 from onboarding.tasks import nudge, switch_customer_devices
 from onboarding.views.access import customer_required
 
@@ -41,6 +42,9 @@ def left(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
         {
             "customer": customer,
             "devices": devices,
-            "is_pending": any(device.is_optimization_active for device in devices),
+            "is_pending": not all(device.is_settled for device in devices),
+            "has_open_ends": customer.attempts.filter(
+                state__in=AWAITING_DEVICE, podero_id__isnull=False, next_try_at__isnull=False
+            ).exists(),
         },
     )

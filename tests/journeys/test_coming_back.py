@@ -231,16 +231,31 @@ def test_late_cancel_never_undoes_linked(
     assert customer.attempt.state == "linked"
 
 
-def test_device_linked_after_all_is_found_when_the_cancelled_form_has_run_out(
+def test_device_linked_after_all_is_found_soon_after_a_cancel(
     customer: Customer, completed: Completed, simulator: RunningSimulator
 ) -> None:
     customer.go(cancel_address(simulator, customer.attempt))
-    expires_at = customer.attempt.expires_at
-    assert expires_at is not None
-
-    sweep(client=podero_client(), now=expires_at - timedelta(seconds=1))
     assert customer.attempt.state == "cancelled"
-    sweep(client=podero_client(), now=expires_at)
+
+    sweep(client=podero_client(), now=timezone.now())
+
+    assert customer.attempt.state == "linked"
+    assert not Device.objects.get().is_confirmed
+
+
+@pytest.mark.parametrize("hours", [0.3, 1.1, 6.1, 18.1, 60])
+def test_device_linked_long_after_a_cancel_is_found(
+    customer: Customer, simulator: RunningSimulator, hours: float
+) -> None:
+    customer.opt_in()
+    attempt = customer.attempt
+    customer.go(cancel_address(simulator, attempt))
+    now = timezone.now()
+    sweep(client=podero_client(), now=now)
+    simulator.control.complete(str(attempt.podero_id))
+
+    for quarters in range(int(hours * 4) + 1):
+        sweep(client=podero_client(), now=now + timedelta(minutes=15 * (quarters + 1)))
 
     assert customer.attempt.state == "linked"
 

@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding.clients import podero_client
-from onboarding.flows import devices, linking, returning, withdrawal
+from onboarding.flows import devices, keeping, linking, returning, withdrawal
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from tests.factories import make_customer
@@ -212,7 +212,7 @@ def test_withdrawal_and_confirmation_at_once_never_leave_a_device_wanted(
     device = Device.objects.select_related("attempt").get()
 
     def confirm() -> None:
-        with suppress(linking.HasLeft):
+        with suppress(keeping.HasLeft):
             devices.confirm_device(device=device, now=now)
 
     at_once(confirm, lambda: leave(customer, now))

@@ -270,7 +270,7 @@ def test_policy_allows_nothing_inline_and_the_way_to_the_form(client: Client) ->
 
     assert "unsafe" not in policy
     assert "script-src 'self'" in policy
-    assert "form-action 'self' http://127.0.0.1:9" in policy
+    assert "form-action 'self' https: http://127.0.0.1:9" in policy
     assert "frame-ancestors 'none'" in policy
 
 

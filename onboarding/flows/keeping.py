@@ -1,0 +1,111 @@
+"""Keep what the API names as a customer's: devices that an attempt brought, under its consent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+from onboarding import podero
+from onboarding.flows.discovery import Finding
+from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
+from onboarding.states import Actor, Event
+
+
+class HasLeft(Exception):
+    """The customer withdrew the consent that the attempt rests on."""
+
+
+class DeviceOfAnother(Exception):
+    """Our records name another customer as the device's owner; support must look at it."""
+
+
+def link_devices(
+    *,
+    attempt: OnboardingSession,
+    findings: Iterable[Finding],
+    is_return_matched: bool,
+    now: datetime,
+) -> None:
+    """Store what the API named as this customer's, and make the attempt `linked`.
+
+    Devices that belong to a matched return are to be optimized; the others wait for the
+    customer's word. Raises HasLeft, DeviceOfAnother, or InvalidTransition when the attempt moved
+    on meanwhile.
+    """
+    with transaction.atomic():
+        hold_consent(attempt)
+        for finding in findings:
+            device = keep_device(attempt=attempt, found=finding.device, now=now)
+            device.relink(attempt, at=now)
+            if is_return_matched and finding.is_proven and not device.confirm(now=now):
+                device.want_optimization(is_wanted=True, now=now)
+        attempt.mark_linked(at=now, actor=Actor.SYSTEM)
+
+
+def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:
+    """Store further devices of an attempt that is linked already; they wait for the customer.
+
+    Raises HasLeft, DeviceOfAnother.
+    """
+    with transaction.atomic():
+        hold_consent(attempt)
+        for finding in findings:
+            keep_device(attempt=attempt, found=finding.device, now=now)
+            attempt.note(Event.MORE_FOUND, at=now, actor=Actor.SYSTEM)
+
+
+def hold_consent(attempt: OnboardingSession) -> None:
+    """Keep a withdrawal out until the surrounding transaction has ended. Raises HasLeft."""
+    PoderoUser.objects.select_for_update().get(pk=attempt.podero_user_id)
+    if not Consent.objects.filter(pk=attempt.consent_id, withdrawn_at=None).exists():
+        raise HasLeft
+
+
+def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:
+    """Keep what turned up for a customer who has left, to be switched off until Podero agrees.
+
+    A device that has since been linked again under a new consent is left alone.
+    """
+    own = Device.objects.for_customer(attempt.podero_user)
+    agreed_anew = set(
+        own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
+    )
+    for finding in findings:
+        if finding.device.id in agreed_anew:
+            continue
+        try:
+            device = keep_device(attempt=attempt, found=finding.device, now=now)
+        except DeviceOfAnother:
+            continue
+        device.want_optimization(is_wanted=False, now=now)
+
+
+def keep_device(*, attempt: OnboardingSession, found: podero.Device, now: datetime) -> Device:
+    """The row of a device that the API named as this customer's. Raises DeviceOfAnother."""
+    is_off = found.is_smart_optimization_active is False
+    device, is_new = Device.objects.get_or_create(
+        podero_id=found.id,
+        defaults={
+            "podero_user": attempt.podero_user,
+            "attempt": attempt,
+            "device_type": found.device_type,
+            "manufacturer": found.manufacturer,
+            "model": found.model,
+            "linked_at": now,
+            "is_optimization_active": bool(found.is_smart_optimization_active),
+            "is_optimization_in_doubt": found.is_smart_optimization_active is None,
+            "is_authenticated": found.is_authenticated is not False,
+            "is_action_needed": found.is_action_needed,
+            "connection_status": found.connection_status[:20],
+            "checked_at": now,
+            # Due at once where Podero steers, or may steer, what nobody has confirmed.
+            "next_try_at": None if is_off else now,
+        },
+    )
+    if device.podero_user_id != attempt.podero_user_id:
+        raise DeviceOfAnother
+    if not is_new:
+        device.record_seen(found, at=now)
+    return device
