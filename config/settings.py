@@ -21,6 +21,9 @@ env.read_file(BASE_DIR / ".env")
 # --- The installation -----------------------------------------------------------------------
 
 SECRET_KEY = env.required("SECRET_KEY", "a long random string")
+# Keys of before, still good for what was signed with them.
+SECRET_KEY_FALLBACKS = env.names("SECRET_KEY_FALLBACKS")
+CONSENT_KEYS = env.names("CONSENT_KEYS")
 DEBUG = env.switch("DEBUG", default=False)
 SITE_URL = env.address("SITE_URL")
 if not SITE_URL:

@@ -10,7 +10,6 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from onboarding.models import Consent, ConsentText, Device, OnboardingSession, PoderoUser
-from onboarding.models.consents import digest_of
 from onboarding.states import State
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -35,8 +34,8 @@ def make_customer(**fields: Any) -> PoderoUser:
 
 def make_consent(customer: PoderoUser | None = None, **fields: Any) -> Consent:
     body = fields.pop("body", "I agree.")
-    text, _is_new = ConsentText.objects.get_or_create(
-        digest=digest_of(body), defaults={"version": "1", "language": "en", "body": body}
+    text = ConsentText.objects.of(
+        version=fields.pop("version", "1"), language=fields.pop("language", "en"), body=body
     )
     values = {
         "podero_user": customer or make_customer(),

@@ -17,6 +17,8 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 # Every variable the app reads: an empty one counts as not set, so that nothing leaks in.
 ENVIRONMENT = {
     "SECRET_KEY": "only-for-tests-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLM",
+    "SECRET_KEY_FALLBACKS": "",
+    "CONSENT_KEYS": "",
     "DEBUG": "",
     "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
     "SITE_URL": "http://localhost:8000",

@@ -1,7 +1,8 @@
 """Support's window on attempts, customers and devices: everything to read, nothing to falsify."""
 
 from onboarding.admin.attempts import AttemptAdmin
+from onboarding.admin.consents import ConsentAdmin
 from onboarding.admin.customers import CustomerAdmin
 from onboarding.admin.devices import DeviceAdmin
 
-__all__ = ["AttemptAdmin", "CustomerAdmin", "DeviceAdmin"]
+__all__ = ["AttemptAdmin", "ConsentAdmin", "CustomerAdmin", "DeviceAdmin"]

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.admin.consents import ConsentInline
 from onboarding.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
-from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
+from onboarding.models import Device, OnboardingSession, PoderoUser
 
 
 class AttemptInline(ReadOnlyInline):
@@ -23,22 +21,6 @@ class DeviceInline(ReadOnlyInline):
     fields = ("label", "device_type", "linked_at", "confirmed_at", "is_optimization_active")
     readonly_fields = fields
     show_change_link = True
-
-
-class ConsentInline(ReadOnlyInline):
-    model = Consent
-    fields = (
-        "given_at",
-        "text",
-        "allows_control",
-        "allows_data_exchange",
-        "channel",
-        "withdrawn_at",
-    )
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("text")
 
 
 @admin.register(PoderoUser)

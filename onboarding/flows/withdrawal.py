@@ -21,7 +21,10 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
     with transaction.atomic():
         # Devices that are being linked this moment wait here, and then find the consent gone.
         PoderoUser.objects.select_for_update().get(pk=customer.pk)
-        if Consent.withdraw_all(customer, at=now) or customer.withdrawn_at is None:
+        if (
+            Consent.objects.filter(podero_user=customer).withdraw(at=now)
+            or customer.withdrawn_at is None
+        ):
             customer.record_withdrawal(at=now)
         devices = list(Device.objects.for_customer(customer).order_by("pk"))
         for device in devices:

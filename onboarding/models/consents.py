@@ -2,21 +2,23 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.models import seals
 from onboarding.models.podero_users import PoderoUser
+
+CHOICES = ("allows_control", "allows_data_exchange")
 
 
 class ConsentTextQuerySet(models.QuerySet["ConsentText"]):
     def of(self, *, version: str, language: str, body: str) -> ConsentText:
         """The row for these exact words, stored the first time they are agreed to."""
         text, _created = self.get_or_create(
-            digest=digest_of(body),
-            defaults={"version": version, "language": language, "body": body},
+            version=version, language=language, digest=digest_of(body), defaults={"body": body}
         )
         return text
 
@@ -26,9 +28,9 @@ def digest_of(body: str) -> str:
 
 
 class ConsentText(models.Model):
-    """The exact words of a consent, once per wording."""
+    """The exact words of a consent, once per version, language and wording."""
 
-    digest = models.CharField(max_length=64, unique=True, editable=False)
+    digest = models.CharField(max_length=64, editable=False)
     version = models.CharField(_("version"), max_length=20)
     language = models.CharField(_("language"), max_length=35)
     body = models.TextField(_("words as shown"))
@@ -38,14 +40,47 @@ class ConsentText(models.Model):
     class Meta:
         verbose_name = _("consent text")
         verbose_name_plural = _("consent texts")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["version", "language", "digest"], name="consent_text_is_kept_once"
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.version} {self.language} {self.digest[:8]}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("Words that were agreed to are never changed; store new ones.")
+        super().save(*args, **kwargs)
+
+
+class ConsentQuerySet(models.QuerySet["Consent"]):
+    def with_evidence(self) -> ConsentQuerySet:
+        """With all that the seals are about, in one query."""
+        return self.select_related("podero_user", "text")
+
+    def update(self, **_fields: Any) -> int:
+        raise TypeError("A consent is never changed; withdraw it and ask again.")
+
+    def withdraw(self, *, at: datetime) -> int:
+        """Write down that these ended, each under a seal of its own; returns how many did."""
+        ended = 0
+        for consent in self.filter(withdrawn_at=None).order_by("pk"):
+            row = Consent.objects.filter(pk=consent.pk, withdrawn_at=None)
+            ended += models.QuerySet.update(
+                row, withdrawn_at=at, withdrawal_seal=seals.seal(consent.withdrawal_facts(at))
+            )
+        return ended
+
 
 class Consent(models.Model):
     """Who agreed to which words, when and through which channel. Rows are never edited,
-    but for the moment of withdrawal."""
+    but for the moment of withdrawal.
+
+    `seal` is over everything that was agreed; `withdrawal_seal` over the withdrawal and the first
+    seal, so that a withdrawal leaves the evidence of the agreement as it was.
+    """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     podero_user = models.ForeignKey(
@@ -57,6 +92,10 @@ class Consent(models.Model):
     channel = models.CharField(_("channel"), max_length=20, default="web")
     given_at = models.DateTimeField(_("given"))
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
+    seal = models.CharField(max_length=80, editable=False)
+    withdrawal_seal = models.CharField(max_length=80, blank=True, editable=False)
+
+    objects = ConsentQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("consent")
@@ -74,10 +113,40 @@ class Consent(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             raise TypeError("A consent is never changed; withdraw it and ask again.")
+        self.seal = seals.seal(self.facts())
+        if self.withdrawn_at is not None:
+            self.withdrawal_seal = seals.seal(self.withdrawal_facts(self.withdrawn_at))
         super().save(*args, **kwargs)
 
-    @classmethod
-    def withdraw_all(cls, podero_user: PoderoUser, *, at: datetime) -> int:
-        return cls.objects.filter(podero_user=podero_user, withdrawn_at=None).update(
-            withdrawn_at=at
-        )
+    def facts(self) -> dict[str, Any]:
+        """What the seal is over. A choice that is not ticked is left out, so that a choice that
+        is added later leaves older seals good."""
+        return {
+            "consent": str(self.reference),
+            "customer": str(self.podero_user.reference),
+            "customer_number": self.podero_user.external_user_id,
+            "words": digest_of(self.text.body),
+            "version": self.text.version,
+            "language": self.text.language,
+            "choices": [choice for choice in CHOICES if getattr(self, choice)],
+            "given_at": _instant(self.given_at),
+            "channel": self.channel,
+        }
+
+    def withdrawal_facts(self, at: datetime) -> dict[str, Any]:
+        return {"withdrawn_at": _instant(at), "seal": self.seal}
+
+    def examine(self) -> seals.Mark:
+        """Whether the row, its words and its withdrawal are as they were written."""
+        if self.text.digest != digest_of(self.text.body):
+            return seals.Mark.CHANGED
+        mark = seals.examine(self.seal, self.facts())
+        if mark is not seals.Mark.INTACT:
+            return mark
+        if self.withdrawn_at is None:
+            return seals.Mark.CHANGED if self.withdrawal_seal else seals.Mark.INTACT
+        return seals.examine(self.withdrawal_seal, self.withdrawal_facts(self.withdrawn_at))
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

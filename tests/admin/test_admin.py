@@ -16,7 +16,7 @@ from tests.factories import NOON, make_attempt, make_customer, make_device
 
 pytestmark = pytest.mark.django_db
 
-LISTS = ("onboardingsession", "poderouser", "device")
+LISTS = ("onboardingsession", "poderouser", "device", "consent")
 
 
 @pytest.fixture
@@ -101,6 +101,7 @@ def test_even_a_superuser_cannot_rewrite_history(
         "onboardingsession": attempt.pk,
         "poderouser": attempt.podero_user_id,
         "device": attempt.devices.get().pk,
+        "consent": attempt.consent_id,
     }[name]
 
     assert admin_client.get(reverse(f"admin:onboarding_{name}_add")).status_code == 403
