@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -211,6 +212,35 @@ def email(name: str) -> str:
         except ValidationError as error:
             raise _wrong(name, "an e-mail address") from error
     return value
+
+
+def sender(name: str) -> str:
+    """`mail@host`, with or without a name: `Alpenstrom <mail@host>`."""
+    value = text(name)
+    if value:
+        try:
+            validate_email(parseaddr(value)[1])
+        except ValidationError as error:
+            raise _wrong(name, "a sender such as Alpenstrom <mail@alpenstrom.example>") from error
+    return value
+
+
+def mail_server(name: str) -> dict[str, Any]:
+    """A mail server's address as Django's settings want it; empty when mails are not sent."""
+    value = text(name)
+    if not value:
+        return {}
+    expected = "a mail server's address such as smtp+tls://user:password@host:587"
+    kind = value.partition("://")[0]
+    if kind not in {"smtp", "smtp+tls", "smtp+ssl", "consolemail", "filemail"}:
+        raise _wrong(name, expected)
+    try:
+        settings: dict[str, Any] = environ.Env.email_url_config(value)
+    except ValueError as error:
+        raise _wrong(name, expected) from error
+    if kind.startswith("smtp") and not settings["EMAIL_HOST"]:
+        raise _wrong(name, expected)
+    return settings
 
 
 def logo(name: str) -> str:

@@ -18,6 +18,8 @@ _KEY_PATTERNS = (
 )
 _OWN_FIELDS = (
     "attempt",
+    "consent",
+    "mail",
     "device",
     "state",
     "failure_code",

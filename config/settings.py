@@ -167,6 +167,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "switch_due_devices": 30,
         "look_up_due_attempts": 60,
         "refresh_due_devices": 60,
+        "send_due_mails": 30,
         "expire_due_attempts": 300,
         "forget_what_ran_out": 3600,
     }.items()
@@ -205,6 +206,25 @@ if HANDOFF_SECRET and HANDOFF_PUBLIC_KEY:
 if (HANDOFF_SECRET or HANDOFF_PUBLIC_KEY) and not HANDOFF_ISSUER:
     raise ImproperlyConfigured(
         "HANDOFF_ISSUER: expected the `iss` of the portal's tokens, but it is not set"
+    )
+
+# --- Mail -----------------------------------------------------------------------------------
+
+_mail = env.mail_server("EMAIL_URL")
+IS_MAIL_ON = bool(_mail)
+EMAIL_BACKEND = _mail.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_HOST = _mail.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT = _mail.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER = _mail.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS = bool(_mail.get("EMAIL_USE_TLS"))
+EMAIL_USE_SSL = bool(_mail.get("EMAIL_USE_SSL"))
+EMAIL_FILE_PATH = _mail.get("EMAIL_FILE_PATH") or None
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.sender("DEFAULT_FROM_EMAIL")
+if IS_MAIL_ON and not DEFAULT_FROM_EMAIL:
+    raise ImproperlyConfigured(
+        "DEFAULT_FROM_EMAIL: expected the sender of mails, because EMAIL_URL is set"
     )
 
 # --- The retailer's face --------------------------------------------------------------------

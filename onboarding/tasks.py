@@ -10,7 +10,8 @@ from django.utils import timezone
 from kombu.exceptions import ChannelError, OperationalError
 
 from onboarding.clients import podero_client
-from onboarding.flows import devices, expiry, handoff, lookups, returning, sweep
+from onboarding.flows import devices, expiry, handoff, lookups, mails, returning, sweep
+from onboarding.letters import mail_server
 from onboarding.models import Device, OnboardingSession, PoderoUser
 
 logger = logging.getLogger(__name__)
@@ -73,6 +74,13 @@ def switch_due_devices() -> None:
 @shared_task(name="onboarding.refresh_due_devices")
 def refresh_due_devices() -> None:
     sweep.refresh_due_devices(client=podero_client(), now=timezone.now())
+
+
+@shared_task(name="onboarding.send_due_mails")
+def send_due_mails() -> None:
+    post = mail_server()
+    if post is not None:
+        mails.send_due_mails(post=post, now=timezone.now())
 
 
 @shared_task(name="onboarding.expire_due_attempts")

@@ -12,6 +12,7 @@ from onboarding.views import (
     enter,
     health,
     leave,
+    receipts,
     returning,
     start,
 )
@@ -23,6 +24,7 @@ urlpatterns = [
     path("sign-out/", LogoutView.as_view(), name="sign_out"),
     path("optimize/", start.start, name="start"),
     path("optimize/consent/", consent.consent, name="consent"),
+    path("optimize/consents/<uuid:reference>/", receipts.receipt, name="receipt"),
     path("optimize/return/unknown/", returning.unknown, name="return_unknown"),
     path("optimize/return/other-customer/", returning.other_customer, name="return_other_customer"),
     path("optimize/return/<str:token>/success/", returning.success, name="return_success"),

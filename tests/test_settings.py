@@ -68,6 +68,9 @@ NONSENSE = [
     ("HANDOFF_PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----", "a public key in PEM form"),
     ("HANDOFF_PUBLIC_KEY", PUBLIC_KEY, "one of them, not both"),
     ("HANDOFF_ISSUER", "", "the `iss` of the portal's tokens, but it is not set"),
+    ("EMAIL_URL", "mail.alpenstrom.example", "a mail server's address such as"),
+    ("EMAIL_URL", "smtp://host:port", "a mail server's address such as"),
+    ("DEFAULT_FROM_EMAIL", "Alpenstrom", "a sender such as"),
     ("BRAND_COLOR", "green", "a color such as #0a5c36"),
     ("BRAND_LOGO", "//elsewhere.example/logo.svg", "an https address, or http for localhost"),
     ("SUPPORT_EMAIL", "help at alpenstrom", "an e-mail address"),
@@ -88,7 +91,25 @@ def test_nonsense_is_refused_with_its_name_and_what_was_expected(
     assert expected in message
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "HANDOFF_SECRET", "PODERO_CLIENT_SECRET"])
+def test_mail_server_needs_a_sender(load: Load) -> None:
+    with pytest.raises(ImproperlyConfigured) as refusal:
+        load(EMAIL_URL="smtp://localhost")
+    settings = load(
+        EMAIL_URL="smtp+tls://flex:p%40ss@mail.example:587",
+        DEFAULT_FROM_EMAIL="Alpenstrom <flex@alpenstrom.example>",
+    )
+
+    assert str(refusal.value).startswith("DEFAULT_FROM_EMAIL: expected the sender of mails")
+    assert load()["IS_MAIL_ON"] is False
+    assert settings["IS_MAIL_ON"] is True
+    assert (settings["EMAIL_HOST"], settings["EMAIL_PORT"]) == ("mail.example", 587)
+    assert (settings["EMAIL_HOST_USER"], settings["EMAIL_HOST_PASSWORD"]) == ("flex", "p@ss")
+    assert (settings["EMAIL_USE_TLS"], settings["EMAIL_USE_SSL"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "name", ["SECRET_KEY", "HANDOFF_SECRET", "PODERO_CLIENT_SECRET", "CONSENT_KEYS"]
+)
 def test_refusal_never_repeats_a_secret(load: Load, name: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
         load(**{name: "keep-this-to-yourself", "SITE_URL": "nonsense"})

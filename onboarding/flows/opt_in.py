@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from onboarding.models import Consent, ConsentText, OnboardingSession, PoderoUser
+from onboarding.models import Consent, ConsentText, Mail, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event, State
 
 
@@ -51,6 +52,8 @@ def start_attempt(
                 allows_data_exchange=agreement.allows_data_exchange,
                 given_at=now,
             )
+            if settings.IS_MAIL_ON:
+                Mail.objects.create(consent=consent, kind=Mail.Kind.RECEIPT, next_try_at=now)
             attempt = OnboardingSession.objects.create(
                 podero_user=customer,
                 consent=consent,

@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.db.models import Min, Q
 
 from onboarding import podero
-from onboarding.flows import devices, expiry, handoff, lookups, returning
+from onboarding.flows import devices, expiry, handoff, lookups, mails, returning
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import AWAITING_DEVICE, State
 
@@ -68,8 +68,13 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     )
 
 
-def sweep(*, client: podero.PoderoClient, now: datetime) -> dict[str, int]:
-    """Do everything that is due once; returns how many rows each step took up."""
+def sweep(
+    *, client: podero.PoderoClient, post: mails.Post | None = None, now: datetime
+) -> dict[str, int]:
+    """Do everything that is due once; returns how many rows each step took up.
+
+    Without `post` no mail is sent.
+    """
     clock = _clock_from(now)
     expiry.forget_ended_sign_ins()
     # In this order a return that is confirmed has its device switched on in the same sweep.
@@ -80,6 +85,7 @@ def sweep(*, client: podero.PoderoClient, now: datetime) -> dict[str, int]:
         "devices switched": switch_due_devices(client=client, now=clock()),
         "customers' devices refreshed": refresh_due_devices(client=client, now=clock()),
         "attempts expired": expiry.expire_unopened_attempts(now=clock()),
+        "mails taken up": mails.send_due_mails(post=post, now=clock()) if post else 0,
         "hand-offs forgotten": handoff.forget_used(now=clock()),
     }
 

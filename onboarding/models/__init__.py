@@ -4,6 +4,7 @@ from onboarding.models.attempts import InvalidTransition, OnboardingSession, Ses
 from onboarding.models.consents import Consent, ConsentText
 from onboarding.models.devices import Device
 from onboarding.models.handoffs import UsedHandoff
+from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "ConsentText",
     "Device",
     "InvalidTransition",
+    "Mail",
     "OnboardingSession",
     "PoderoUser",
     "SessionEvent",

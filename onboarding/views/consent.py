@@ -27,16 +27,23 @@ def consent_words() -> str:
     return render_to_string("onboarding/partials/_consent_words.html", brand()).strip()
 
 
+def consent_record(words: str) -> str:
+    """All that a customer agrees to by ticking: the words and the sentences beside the boxes."""
+    context = {**brand(), "words": words}
+    return render_to_string("onboarding/partials/_consent_record.html", context).strip()
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @customer_required
 def consent(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     words = consent_words()
+    record = consent_record(words)
     form = ConsentForm(
         request.POST or None,
-        words_digest=digest_of(words),
+        words_digest=digest_of(record),
         initial={
             "device_type": DeviceTypeForm(request.GET).chosen(),
-            "words": digest_of(words),
+            "words": digest_of(record),
         },
     )
     if request.method != "POST" or not form.is_valid():
@@ -47,7 +54,7 @@ def consent(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
             agreement=opt_in.Agreement(
                 version=CONSENT_VERSION,
                 language=get_language() or settings.LANGUAGE_CODE,
-                words=words,
+                words=record,
                 allows_control=form.cleaned_data["allows_control"],
                 allows_data_exchange=form.cleaned_data["allows_data_exchange"],
             ),

@@ -14,6 +14,8 @@ from onboarding.states import UNFINISHED
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required
 
+_SHOWN_CONSENTS = 20
+
 
 @require_safe
 @customer_required
@@ -30,6 +32,7 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
         {
             "customer": customer,
             "devices": shown,
+            "consents": list(customer.consents.order_by("-given_at", "-pk")[:_SHOWN_CONSENTS]),
             "attempts": list(unfinished.order_by("-started_at")[:3]),
         },
     )

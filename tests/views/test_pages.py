@@ -118,7 +118,7 @@ def test_devices_page_costs_the_same_for_many_devices(
     for number in range(count):
         make_device(attempt=attempt, model=f"Model {number}")
 
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         response = signed_in.get(reverse("devices"))
 
     assert response.content.decode().count("Tesla") >= count

@@ -7,11 +7,13 @@ from django.utils import timezone
 
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
+from onboarding.letters import mail_server
 
 
 class Command(BaseCommand):
     help = "Do all background work that is due, once, and print how much of each there was."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for step, count in sweep(client=podero_client(), now=timezone.now()).items():
+        done = sweep(client=podero_client(), post=mail_server(), now=timezone.now())
+        for step, count in done.items():
             self.stdout.write(f"{step}: {count}")

@@ -1,0 +1,75 @@
+"""Send what is to be sent, once, and never while a customer waits for it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Protocol
+
+from onboarding.flows import schedule
+from onboarding.models import Mail
+
+logger = logging.getLogger(__name__)
+
+BATCH = 100
+# With a ceiling of six hours between tries this is about four days.
+MAX_TRIES = 25
+# So many mails in a row that could not be sent, and the mail server is taken to be away.
+UNSENT_LIMIT = 3
+
+
+class NotSent(Exception):
+    """A mail could not be handed to the mail server.
+
+    `is_final`: it never will be, for example because there is no such address.
+    """
+
+    def __init__(self, *, is_final: bool = False) -> None:
+        super().__init__("refused for good" if is_final else "not handed over")
+        self.is_final = is_final
+
+
+class Post(Protocol):
+    """Writes mails and hands them to a mail server."""
+
+    def send(self, mail: Mail) -> None:
+        """Raises NotSent."""
+
+
+def send_due_mails(*, post: Post, now: datetime) -> int:
+    """Send what is due, in a bounded batch; returns how many rows were taken up."""
+    taken = unsent = 0
+    due = Mail.objects.due(now=now).select_related("consent__podero_user", "consent__text")
+    for mail in due[:BATCH]:
+        taken += 1
+        unsent = 0 if send_mail(post=post, mail=mail, now=now) else unsent + 1
+        if unsent == UNSENT_LIMIT:
+            break
+    return taken
+
+
+def send_mail(*, post: Post, mail: Mail, now: datetime) -> bool:
+    """Send one mail; otherwise plan the next try. False when the mail server was of no help.
+
+    A process that is killed after sending and before recording sends a receipt a second time.
+    """
+    if not mail.claim(now=now):
+        return True
+    try:
+        post.send(mail)
+    except NotSent as error:
+        _record_not_sent(mail, error, now=now)
+        return error.is_final
+    mail.release(sent_at=now, next_try_at=None)
+    return True
+
+
+def _record_not_sent(mail: Mail, error: NotSent, *, now: datetime) -> None:
+    tries = mail.tries + 1
+    when = schedule.next_try(now=now, tries=tries, first_seconds=60, ceiling_seconds=6 * 3600)
+    is_over = error.is_final or tries >= MAX_TRIES
+    mail.release(tries=tries, next_try_at=None if is_over else when)
+    logger.warning(
+        "Mail could not be sent",
+        extra={"consent": mail.consent.reference, "mail": mail.kind, "reason": str(error)},
+    )

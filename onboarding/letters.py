@@ -1,0 +1,81 @@
+"""Mails: their words from templates, on their way over the configured mail server."""
+
+from __future__ import annotations
+
+import html
+import re
+from smtplib import SMTPException, SMTPRecipientsRefused
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from onboarding.branding import brand
+from onboarding.flows.mails import NotSent
+from onboarding.models import Mail
+
+
+class MailServer:
+    """The mail server of EMAIL_URL."""
+
+    def send(self, mail: Mail) -> None:
+        """Raises NotSent."""
+        message = compose(mail)
+        connection = get_connection()
+        try:
+            connection.open()
+            connection.send_messages([message])
+        except SMTPRecipientsRefused as error:
+            codes = [code for code, _words in error.recipients.values()]
+            raise NotSent(is_final=all(code >= 500 for code in codes)) from error
+        except (OSError, SMTPException) as error:
+            raise NotSent from error
+        finally:
+            connection.close()
+
+
+def mail_server() -> MailServer | None:
+    """Where mails go; nowhere when EMAIL_URL is not set."""
+    return MailServer() if settings.IS_MAIL_ON else None
+
+
+def compose(mail: Mail) -> EmailMessage:
+    """The mail in the language of the consent and the time of its customer."""
+    customer = mail.consent.podero_user
+    with translation.override(mail.consent.text.language), timezone.override(customer.timezone):
+        context = _context(mail)
+        subject = render_to_string(f"onboarding/mails/{mail.kind}_subject.txt", context)
+        body = render_to_string(f"onboarding/mails/{mail.kind}.txt", context)
+        return EmailMessage(
+            subject=" ".join(subject.split()),
+            body=re.sub(r"\n{3,}", "\n\n", body).strip() + "\n",
+            to=[customer.email],
+            reply_to=[settings.SUPPORT_EMAIL] if settings.SUPPORT_EMAIL else None,
+            # Machines that answer by themselves leave such a mail alone: RFC 3834.
+            headers={"Auto-Submitted": "auto-generated"},
+        )
+
+
+def _context(mail: Mail) -> dict[str, Any]:
+    consent = mail.consent
+    return {
+        **brand(),
+        "consent": consent,
+        "customer": consent.podero_user,
+        "words": plain(consent.text.body),
+        "address": settings.SITE_URL + reverse("receipt", args=[consent.reference]),
+        "withdraw_address": settings.SITE_URL + reverse("leave"),
+    }
+
+
+def plain(body: str) -> str:
+    """The same words without marks, for a mail."""
+    text = re.sub(r"\s+", " ", body)
+    text = re.sub(r"<li>\s*", "\n- ", text)
+    text = re.sub(r"<(h\d|p|ul|/ul)>\s*", "\n\n", text)
+    text = html.unescape(re.sub(r"<[^>]+>", "", text))
+    lines = [line.strip() for line in text.splitlines()]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
