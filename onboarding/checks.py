@@ -7,8 +7,25 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+
+from onboarding.models import consents
 
 MIN_SECRET_LENGTH = 32
+
+
+@checks.register(checks.Tags.templates)
+def check_changes_are_explained(**_kwargs: Any) -> list[checks.CheckMessage]:
+    """Customers who agreed to an older version are told what is new in each one after it."""
+    problems: list[checks.CheckMessage] = []
+    for version in range(2, consents.CONSENT_VERSION + 1):
+        name = f"onboarding/consent_changes/{version}.html"
+        try:
+            get_template(name)
+        except TemplateDoesNotExist:
+            problems.append(checks.Error(f"{name} is missing: what changed?", id="onboarding.E001"))
+    return problems
 
 
 @checks.register(checks.Tags.security, deploy=True)

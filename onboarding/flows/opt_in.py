@@ -28,6 +28,10 @@ class UnableToContinue(Exception):
     """The attempt cannot be continued: it is being checked, is linked, or consent has ended."""
 
 
+class ConsentOutdated(UnableToContinue):
+    """The words mean something else by now: the customer has to agree anew."""
+
+
 def start_attempt(
     *,
     customer: PoderoUser,
@@ -75,10 +79,12 @@ def continue_attempt(
 
     That is this one while it never had a form; otherwise a new one under the same consent, since
     the old form's address is not kept and may still be finished in another tab.
-    Raises UnableToContinue.
+    Raises UnableToContinue; ConsentOutdated when only a new consent is missing.
     """
     if attempt.state in (State.RETURNED, State.LINKED) or attempt.consent.withdrawn_at is not None:
         raise UnableToContinue
+    if attempt.consent.is_outdated:
+        raise ConsentOutdated
     if attempt.state == State.STARTED:
         return attempt
     try:

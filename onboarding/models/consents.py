@@ -11,6 +11,10 @@ from django.utils.translation import gettext_lazy as _
 from onboarding.models import seals
 from onboarding.models.podero_users import PoderoUser
 
+# Counted up when the meaning of the words changes, not for a corrected letter. What has changed is
+# said in templates/onboarding/consent_changes/<version>.html.
+CONSENT_VERSION = 1
+
 CHOICES = ("allows_control", "allows_data_exchange")
 
 
@@ -117,6 +121,11 @@ class Consent(models.Model):
         if self.withdrawn_at is not None:
             self.withdrawal_seal = seals.seal(self.withdrawal_facts(self.withdrawn_at))
         super().save(*args, **kwargs)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the words mean something else by now than what was agreed to."""
+        return self.text.version != str(CONSENT_VERSION)
 
     def facts(self) -> dict[str, Any]:
         """What the seal is over. A choice that is not ticked is left out, so that a choice that

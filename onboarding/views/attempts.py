@@ -4,7 +4,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -22,7 +22,7 @@ _TRIES_BY_ITSELF = 6
 
 
 def _attempt(customer: PoderoUser, reference: UUID) -> OnboardingSession:
-    attempts = OnboardingSession.objects.for_customer(customer).select_related("consent")
+    attempts = OnboardingSession.objects.for_customer(customer).select_related("consent__text")
     attempt = get_object_or_404(attempts, reference=reference)
     attempt.podero_user = customer
     return attempt
@@ -83,6 +83,9 @@ def continue_attempt(request: HttpRequest, customer: PoderoUser, reference: UUID
         successor = opt_in.continue_attempt(
             attempt=shown, submission=form.cleaned_data["submission"], now=timezone.now()
         )
+    except opt_in.ConsentOutdated:
+        address = resolve_url("consent")
+        return redirect(f"{address}?device_type={shown.device_type}")
     except (opt_in.UnableToContinue, OnboardingSession.DoesNotExist):
         return redirect("attempt", shown.reference)
     if successor.state != State.STARTED:

@@ -11,15 +11,12 @@ from django.views.decorators.http import require_http_methods
 from onboarding.branding import brand
 from onboarding.flows import opt_in
 from onboarding.forms import ConsentForm, DeviceTypeForm
-from onboarding.models import OnboardingSession, PoderoUser
+from onboarding.models import Consent, OnboardingSession, PoderoUser, consents
 from onboarding.models.attempts import DEVICE_TYPES
 from onboarding.models.consents import digest_of
 from onboarding.states import State
 from onboarding.views.access import customer_required
 from onboarding.views.leaving import send_to_hosted_form
-
-# Counted up when the meaning of the words changes, not for a corrected letter.
-CONSENT_VERSION = "1"
 
 
 def consent_words() -> str:
@@ -52,7 +49,7 @@ def consent(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
         attempt = opt_in.start_attempt(
             customer=customer,
             agreement=opt_in.Agreement(
-                version=CONSENT_VERSION,
+                version=str(consents.CONSENT_VERSION),
                 language=get_language() or settings.LANGUAGE_CODE,
                 words=record,
                 allows_control=form.cleaned_data["allows_control"],
@@ -73,6 +70,7 @@ def consent(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
 def _page(
     request: HttpRequest, customer: PoderoUser, form: ConsentForm, words: str
 ) -> HttpResponse:
+    since = customer.consents.select_related("text").order_by("-given_at", "-pk").first()
     unfinished = customer.attempts.filter(state__in=[State.STARTED, State.OPEN])
     return render(
         request,
@@ -83,7 +81,19 @@ def _page(
             "customer": customer,
             "connect_hosts": sorted(settings.PODERO_CONNECT_HOSTS),
             "device_types": DEVICE_TYPES,
+            "since": since,
+            "changes": _changes(since),
             "unfinished": unfinished.order_by("-started_at").first(),
         },
         status=422 if form.is_bound else 200,
     )
+
+
+def _changes(since: Consent | None) -> list[str]:
+    """The templates that say what has changed since this consent, the oldest change first."""
+    if since is None:
+        return []
+    return [
+        f"onboarding/consent_changes/{version}.html"
+        for version in range(int(since.text.version) + 1, consents.CONSENT_VERSION + 1)
+    ]
