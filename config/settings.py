@@ -170,8 +170,18 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "send_due_mails": 30,
         "expire_due_attempts": 300,
         "forget_what_ran_out": 3600,
+        "erase_what_is_over": 86400,
     }.items()
 }
+
+# --- How long what is held is kept ----------------------------------------------------------
+
+RETAIN_ATTEMPTS_DAYS = env.whole_number(
+    "RETAIN_ATTEMPTS_DAYS", default=400, at_least=30, at_most=9999
+)
+RETAIN_CONSENTS_DAYS = env.whole_number(
+    "RETAIN_CONSENTS_DAYS", default=1096, at_least=30, at_most=9999
+)
 
 # --- Podero ---------------------------------------------------------------------------------
 

@@ -10,11 +10,14 @@ from django.utils import timezone
 from kombu.exceptions import ChannelError, OperationalError
 
 from onboarding.clients import podero_client
-from onboarding.flows import devices, expiry, handoff, lookups, mails, returning, sweep
+from onboarding.flows import devices, expiry, handoff, lookups, mails, retention, returning, sweep
 from onboarding.letters import mail_server
 from onboarding.models import Device, OnboardingSession, PoderoUser
 
 logger = logging.getLogger(__name__)
+
+# 20,000 rows of a kind: what is left is taken up the next day.
+_ERASING_PASSES = 40
 
 
 def nudge(task: Task[Any, Any], **ids: int) -> None:
@@ -97,3 +100,8 @@ def free_stuck_claims() -> None:
 def forget_what_ran_out() -> None:
     handoff.forget_used(now=timezone.now())
     expiry.forget_ended_sign_ins()
+
+
+@shared_task(name="onboarding.erase_what_is_over")
+def erase_what_is_over() -> None:
+    retention.erase_what_is_over(now=timezone.now(), passes=_ERASING_PASSES)

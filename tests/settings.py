@@ -41,6 +41,8 @@ ENVIRONMENT = {
     "HANDOFF_PUBLIC_KEY": "",
     "HANDOFF_ISSUER": "demo-portal",
     "HANDOFF_AUDIENCE": "",
+    "RETAIN_ATTEMPTS_DAYS": "",
+    "RETAIN_CONSENTS_DAYS": "",
     "EMAIL_URL": "",
     "DEFAULT_FROM_EMAIL": "",
     "BRAND_NAME": "Alpenstrom",

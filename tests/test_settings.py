@@ -68,6 +68,8 @@ NONSENSE = [
     ("HANDOFF_PUBLIC_KEY", "-----BEGIN PUBLIC KEY-----", "a public key in PEM form"),
     ("HANDOFF_PUBLIC_KEY", PUBLIC_KEY, "one of them, not both"),
     ("HANDOFF_ISSUER", "", "the `iss` of the portal's tokens, but it is not set"),
+    ("RETAIN_ATTEMPTS_DAYS", "0", "a whole number from 30 to 9999"),
+    ("RETAIN_CONSENTS_DAYS", "for ever", "a whole number from 30 to 9999"),
     ("EMAIL_URL", "mail.alpenstrom.example", "a mail server's address such as"),
     ("EMAIL_URL", "smtp://host:port", "a mail server's address such as"),
     ("DEFAULT_FROM_EMAIL", "Alpenstrom", "a sender such as"),

@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.db.models import Min, Q
 
 from onboarding import podero
-from onboarding.flows import devices, expiry, handoff, lookups, mails, returning
+from onboarding.flows import devices, expiry, handoff, lookups, mails, retention, returning
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import AWAITING_DEVICE, State
 
@@ -87,6 +87,7 @@ def sweep(
         "attempts expired": expiry.expire_unopened_attempts(now=clock()),
         "mails taken up": mails.send_due_mails(post=post, now=clock()) if post else 0,
         "hand-offs forgotten": handoff.forget_used(now=clock()),
+        "rows erased": retention.erase_what_is_over(now=clock()),
     }
 
 

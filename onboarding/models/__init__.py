@@ -3,6 +3,7 @@
 from onboarding.models.attempts import InvalidTransition, OnboardingSession, SessionEvent
 from onboarding.models.consents import Consent, ConsentText
 from onboarding.models.devices import Device
+from onboarding.models.erasures import ErasedCount
 from onboarding.models.handoffs import UsedHandoff
 from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
@@ -11,6 +12,7 @@ __all__ = [
     "Consent",
     "ConsentText",
     "Device",
+    "ErasedCount",
     "InvalidTransition",
     "Mail",
     "OnboardingSession",

@@ -1,0 +1,96 @@
+"""A customer asks for their data, or for its erasure: GDPR, articles 15 and 17."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import transaction
+from django.db.models import Q
+
+from onboarding import podero
+from onboarding.flows import devices
+from onboarding.flows.personal_data import HELD, log_entries_of, sign_ins_of, told_of
+from onboarding.models import Device, ErasedCount, OnboardingSession, PoderoUser
+from onboarding.states import State
+
+Reason = Literal["not_asked", "steered", "form_open", "staff"]
+
+
+class UnableToErase(Exception):
+    """Erasing now could leave a device steered that nobody knows of any more, or is no customer's.
+
+    `reason`: Podero could not be asked; a device is steered or is to be; a hosted form may still
+    bring one (until `until`, where that is known); the account is a member of staff's.
+    """
+
+    def __init__(self, reason: Reason, *, until: datetime | None = None) -> None:
+        super().__init__(reason)
+        self.reason: Reason = reason
+        self.until = until
+
+
+def export_customer(*, customer: PoderoUser, now: datetime) -> dict[str, Any]:
+    """Everything held about the customer; keys are left out."""
+    return {
+        "exported_at": now,
+        **{held.name: told_of(held, customer) for held in HELD},
+        "sign_ins": [{"ends_at": session.expire_date} for session in sign_ins_of(customer)],
+        "seen_by_staff": [
+            {"at": entry.action_time, "what": entry.object_repr, "how": entry.change_message}
+            for entry in log_entries_of(customer)
+        ],
+    }
+
+
+def erase_customer(
+    *, client: podero.PoderoClient, customer: PoderoUser, now: datetime
+) -> Counter[str]:
+    """Erase everything held about the customer, the account included; returns what it was.
+
+    Raises UnableToErase, and then nothing is erased.
+    """
+    if customer.account.is_staff or customer.account.is_superuser:
+        raise UnableToErase("staff")
+    own = Device.objects.for_customer(customer)
+    if own.exists() and not devices.refresh_devices(client=client, customer=customer, now=now):
+        raise UnableToErase("not_asked")
+    with transaction.atomic():
+        # Linking holds the customer too: what is seen here is so until the end.
+        PoderoUser.objects.select_for_update().get(pk=customer.pk)
+        _refuse_while_steered(customer, now=now)
+        erased = _erase(customer)
+        ErasedCount.add(erased, day=now.date())
+    return erased
+
+
+def _refuse_while_steered(customer: PoderoUser, *, now: datetime) -> None:
+    own = Device.objects.for_customer(customer)
+    if own.filter(Q(is_optimization_active=True) | Q(is_optimization_wanted=True)).exists():
+        raise UnableToErase("steered")
+    attempts = OnboardingSession.objects.for_customer(customer)
+    # Whoever is about to open a form waits here, and then finds the attempt gone.
+    list(attempts.select_for_update().order_by("pk").values_list("pk", flat=True))
+    may_bring_one = attempts.exclude(state=State.LINKED).filter(
+        Q(expires_at__gt=now)
+        | Q(state__in=[State.OPEN, State.RETURNED])
+        | Q(state=State.STARTED, claimed_at__isnull=False)
+    )
+    last = may_bring_one.order_by("-expires_at").first()
+    if last is not None:
+        raise UnableToErase("form_open", until=last.expires_at)
+
+
+def _erase(customer: PoderoUser) -> Counter[str]:
+    account = customer.account
+    erased = Counter(log_entries_of(customer).delete()[1])
+    for session in list(sign_ins_of(customer)):
+        erased += Counter(session.delete()[1])
+    # Attempts protect those they continue, even from being erased together.
+    OnboardingSession.objects.for_customer(customer).update(continues=None)
+    for held in HELD:
+        if not held.is_shared and held.model is not type(account):
+            pks = list(held.rows_of(customer).values_list("pk", flat=True))
+            erased += Counter(held.model._base_manager.filter(pk__in=pks).delete()[1])
+    return erased + Counter(account.delete()[1])

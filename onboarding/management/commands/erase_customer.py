@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from onboarding.clients import podero_client
+from onboarding.flows.erasure import UnableToErase, erase_customer
+from onboarding.models import PoderoUser
+
+_WHY = {
+    "not_asked": "Podero could not be asked whether devices are still steered; try again later",
+    "steered": "devices may still be steered; have the customer withdraw, then run `sweep`",
+    "form_open": "a form at Podero may still bring a device; withdraw, then try after {until}",
+    "staff": "the account is a member of staff's",
+}
+
+
+class Command(BaseCommand):
+    help = "Erase everything held about a customer, the account and evidence of consent included."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--customer", required=True, help="the retailer's customer number")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        customers = PoderoUser.objects.select_related("account")
+        customer = customers.filter(external_user_id=options["customer"]).first()
+        if customer is None:
+            raise CommandError("--customer: there is no such customer")
+        podero_id = customer.podero_id
+        try:
+            erased = erase_customer(client=podero_client(), customer=customer, now=timezone.now())
+        except UnableToErase as refusal:
+            until = f"{refusal.until:%Y-%m-%d %H:%M} UTC" if refusal.until else "it has ended"
+            raise CommandError(
+                f"Nothing was erased: {_WHY[refusal.reason].format(until=until)}"
+            ) from refusal
+        for kind, count in sorted(erased.items()):
+            self.stdout.write(f"{kind}: {count}")
+        if podero_id is not None:
+            self.stdout.write(f"Podero still has user {podero_id}: have it erased there, too.")

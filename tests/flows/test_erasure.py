@@ -1,0 +1,255 @@
+"""Everything held about a customer is known, can be told and can be erased."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group, Permission, User
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding.flows import withdrawal
+from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
+from onboarding.models import Device, ErasedCount, Mail, PoderoUser, UsedHandoff
+from onboarding.states import Actor, Event, State
+from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
+from tests.journeys.customer import Customer
+from tests.simulator.launch import RunningSimulator
+
+pytestmark = pytest.mark.django_db
+
+# Models that say nothing about a customer, and why.
+IMPERSONAL = {
+    Group: "rights of staff",
+    Permission: "rights of staff",
+    ContentType: "names of tables",
+    UsedHandoff: "a digest of a random number",
+    ErasedCount: "numbers",
+}
+
+
+def test_every_column_of_every_model_is_covered() -> None:
+    """A new model or column must be named in flows/personal_data.py, or here as impersonal."""
+    covered = {held.model for held in HELD} | set(FOUND_OTHERWISE) | set(IMPERSONAL)
+    assert set(apps.get_models()) == covered
+
+    for held in HELD:
+        columns = {field.name for field in held.model._meta.concrete_fields}
+        named = [*held.told, *held.withheld]
+        assert len(named) == len(set(named)), held.name
+        assert set(named) == columns, held.name
+        assert all(held.withheld.values())
+
+
+def everything_of(number: str) -> PoderoUser:
+    """A customer with a row in every table that holds personal data."""
+    account = User.objects.create_user(
+        username=f"name-{number}",
+        email=f"{number}@example.com",
+        password="demo",
+        first_name=f"given-{number}",
+        last_name=f"family-{number}",
+    )
+    customer = make_customer(
+        account=account, external_user_id=number, email=f"{number}@example.com", language="de-AT"
+    )
+    consent = make_consent(customer)
+    first = make_attempt(customer=customer, consent=consent, state=State.EXPIRED)
+    attempt = make_attempt(
+        customer=customer,
+        consent=consent,
+        state=State.LINKED,
+        continues=first,
+        returned_device_id=uuid.uuid4(),
+        return_token_hash=uuid.uuid4().hex * 2,
+    )
+    attempt.note(Event.LINKED, at=NOON, actor=Actor.SYSTEM, podero_status=200)
+    make_device(attempt=attempt, manufacturer=f"maker-{number}", model=f"model-{number}")
+    Mail.objects.create(consent=consent, kind=Mail.Kind.RECEIPT, sent_at=NOON)
+    Client().force_login(account)
+    LogEntry.objects.create(
+        user=User.objects.create_user(f"staff-{uuid.uuid4().hex}", is_staff=True),
+        content_type=ContentType.objects.get_for_model(PoderoUser),
+        object_id=str(customer.pk),
+        object_repr=number,
+        action_flag=CHANGE,
+        change_message=f"looked at {number}",
+    )
+    withdrawal.withdraw(customer=customer, now=NOON)
+    return customer
+
+
+def markers_of(customer: PoderoUser) -> set[str]:
+    """Every id, name and address that leads to the customer, as it may stand in a column."""
+    number = customer.external_user_id
+    found = {f"{kind}-{number}" for kind in ("name", "given", "family", "maker", "model")}
+    found |= {number, f"{number}@example.com"}
+    for held in HELD:
+        for row in held.rows_of(customer) if not held.is_shared else ():
+            values = (getattr(row, field.attname) for field in held.model._meta.concrete_fields)
+            found |= {value.hex for value in values if isinstance(value, uuid.UUID)}
+    return found
+
+
+def written_anywhere(markers: set[str]) -> set[str]:
+    written = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names():
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608
+            written += [str(value) for row in cursor.fetchall() for value in row]
+    text = "\n".join(written).replace("-", "")
+    return {marker for marker in markers if marker.replace("-", "") in text}
+
+
+def run(command: str, number: str) -> str:
+    out = StringIO()
+    call_command(command, "--customer", number, stdout=out)
+    return out.getvalue()
+
+
+def test_export_tells_everything_but_keys_and_nothing_of_others() -> None:
+    customer, other = everything_of("NUMBER4711"), everything_of("NUMBER4712")
+
+    text = run("export_customer", "NUMBER4711")
+
+    told = json.loads(text)
+    for held in HELD:
+        rows = told[held.name]
+        assert rows, held.name
+        for name in held.told:
+            values = [getattr(row, name) for row in held.rows_of(customer)]
+            if any(value not in (None, "") for value in values):
+                assert any(row[name] not in (None, "") for row in rows), (held.name, name)
+    assert told["account"][0]["last_name"] == "family-NUMBER4711"
+    assert told["consents"][0]["text"] == told["words"][0]["digest"]
+    assert told["attempts"][1]["continues"] == told["attempts"][0]["reference"]
+    assert (len(told["sign_ins"]), len(told["seen_by_staff"])) == (1, 1)
+    assert customer.account.password not in text
+    for attempt in customer.attempts.all():
+        assert str(attempt.podero_id) not in text
+        assert attempt.return_token_hash is None or attempt.return_token_hash not in text
+    plain = text.replace("-", "")
+    assert not any(marker.replace("-", "") in plain for marker in markers_of(other))
+
+
+def test_erasure_leaves_no_trace_but_counts_and_nothing_of_others_is_touched(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    customer, other = everything_of("NUMBER4711"), everything_of("NUMBER4712")
+    mine, others = markers_of(customer), markers_of(other)
+    assert written_anywhere(mine) == mine
+
+    out = run("erase_customer", "NUMBER4711")
+
+    assert written_anywhere(mine) == set()
+    assert written_anywhere(others) == others
+    assert "onboarding.PoderoUser: 1\n" in out
+    assert dict(ErasedCount.objects.values_list("kind", "count")) == {
+        "onboarding.SessionEvent": 1,
+        "onboarding.Mail": 1,
+        "onboarding.Device": 1,
+        "onboarding.OnboardingSession": 2,
+        "onboarding.Consent": 1,
+        "onboarding.PoderoUser": 1,
+        "auth.User": 1,
+        "admin.LogEntry": 1,
+        "sessions.Session": 1,
+    }
+    assert Session.objects.count() == 1
+
+
+@pytest.mark.parametrize("command", ["export_customer", "erase_customer"])
+def test_unknown_customer_is_said(podero_settings: Any, command: str) -> None:
+    with pytest.raises(CommandError, match="there is no such customer"):
+        run(command, "nobody")
+
+
+@pytest.fixture
+def linked(podero_settings: Any, simulator: RunningSimulator) -> Customer:
+    customer = Customer(make_customer(external_user_id="NUMBER4711"))
+    customer.opt_in()
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+    customer.go(str(way_back))
+    return customer
+
+
+def refused(number: str = "NUMBER4711") -> str:
+    before = PoderoUser.objects.count(), User.objects.count(), Device.objects.count()
+    with pytest.raises(CommandError) as refusal:
+        run("erase_customer", number)
+    assert before == (PoderoUser.objects.count(), User.objects.count(), Device.objects.count())
+    assert ErasedCount.objects.count() == 0
+    return str(refusal.value)
+
+
+def test_erasure_is_refused_while_a_device_is_steered(linked: Customer) -> None:
+    assert "devices may still be steered" in refused()
+
+
+def test_erasure_asks_podero_what_is_steered_now(
+    linked: Customer, simulator: RunningSimulator
+) -> None:
+    linked.browser.post(reverse("leave"))
+    Device.objects.update(is_optimization_active=False)
+    assert "devices may still be steered" in refused()
+
+    simulator.control.arm("*", "http_503", count=-1)
+
+    assert "Podero could not be asked" in refused()
+
+
+def test_erasure_after_leaving_names_the_user_that_podero_still_has(
+    linked: Customer, simulator: RunningSimulator
+) -> None:
+    linked.browser.post(reverse("leave"))
+    call_command("sweep", stdout=StringIO())
+
+    out = run("erase_customer", "NUMBER4711")
+
+    user = simulator.control.state()["users"][0]
+    assert f"Podero still has user {user['id']}" in out
+    assert PoderoUser.objects.count() == User.objects.count() == 0
+    assert linked.browser.get(reverse("devices")).status_code == 302
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_erasure_is_refused_while_a_form_may_still_bring_a_device(
+    podero_settings: Any, simulator: RunningSimulator, has_left: bool
+) -> None:
+    customer = Customer(make_customer(external_user_id="NUMBER4711"))
+    customer.opt_in()
+    if has_left:
+        customer.browser.post(reverse("leave"))
+
+    said = refused()
+
+    assert "a form at Podero may still bring a device" in said
+    assert customer.attempt.expires_at is not None
+    assert customer.attempt.expires_at > timezone.now() + timedelta(hours=12)
+    assert f"{customer.attempt.expires_at:%Y-%m-%d %H:%M} UTC" in said
+
+
+def test_erasure_is_refused_while_a_form_is_being_opened(podero_settings: Any) -> None:
+    customer = make_customer(external_user_id="NUMBER4711")
+    make_attempt(customer=customer, claimed_at=timezone.now())
+
+    assert "a form at Podero may still bring a device" in refused()
+
+
+def test_member_of_staff_is_not_erased(podero_settings: Any) -> None:
+    customer = make_customer(external_user_id="NUMBER4711")
+    User.objects.filter(pk=customer.account_id).update(is_staff=True)
+
+    assert "member of staff" in refused()

@@ -1,0 +1,163 @@
+"""What is no longer needed is erased in time, in bounded batches, and leaves counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from onboarding.flows import retention, withdrawal
+from onboarding.flows.retention import erase_what_is_over
+from onboarding.models import (
+    Consent,
+    Device,
+    ErasedCount,
+    OnboardingSession,
+    PoderoUser,
+    SessionEvent,
+)
+from onboarding.states import Actor, Event, State
+from onboarding.tasks import erase_what_is_over as daily_job
+from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
+
+pytestmark = pytest.mark.django_db
+
+OVER = NOON + timedelta(days=401)
+LONG_OVER = NOON + timedelta(days=1098)
+
+
+def made_on(customer: PoderoUser, **fields: Any) -> PoderoUser:
+    PoderoUser.objects.filter(pk=customer.pk).update(created_at=NOON, **fields)
+    return customer
+
+
+def counts() -> dict[str, int]:
+    return dict(ErasedCount.objects.values_list("kind", "count"))
+
+
+@pytest.mark.parametrize("state", State)
+def test_ended_attempt_goes_with_its_timeline_after_its_time(state: State) -> None:
+    attempt = make_attempt(state=state)
+    attempt.note(Event.CONSENTED, at=NOON, actor=Actor.CUSTOMER)
+    erase_what_is_over(now=NOON + timedelta(days=400))
+    assert (OnboardingSession.objects.count(), SessionEvent.objects.count()) == (1, 1)
+
+    erase_what_is_over(now=OVER)
+
+    is_over = state in {State.LINKED, State.CANCELLED, State.EXPIRED, State.FAILED}
+    assert OnboardingSession.objects.count() == SessionEvent.objects.count() == (not is_over)
+    if is_over:
+        assert counts() == {"onboarding.SessionEvent": 1, "onboarding.OnboardingSession": 1}
+        assert ErasedCount.objects.first().day == OVER.date()  # type: ignore[union-attr]
+
+
+def test_living_device_keeps_its_attempt_but_not_the_old_timeline() -> None:
+    device = make_device(confirmed_at=NOON, is_optimization_wanted=True)
+    device.attempt.note(Event.LINKED, at=NOON, actor=Actor.SYSTEM)
+
+    erase_what_is_over(now=LONG_OVER)
+
+    assert (Device.objects.count(), OnboardingSession.objects.count()) == (1, 1)
+    assert (Consent.objects.count(), PoderoUser.objects.count()) == (1, 1)
+    assert SessionEvent.objects.count() == 0
+
+
+def test_living_consent_keeps_its_customer() -> None:
+    made_on(make_attempt(state=State.EXPIRED).podero_user)
+
+    erase_what_is_over(now=LONG_OVER)
+    erase_what_is_over(now=LONG_OVER)
+
+    assert OnboardingSession.objects.count() == 0
+    assert (Consent.objects.count(), PoderoUser.objects.count()) == (1, 1)
+
+
+def test_customer_who_left_goes_step_by_step_with_the_account() -> None:
+    device = make_device()
+    customer = made_on(device.podero_user)
+    withdrawal.withdraw(customer=customer, now=NOON)
+
+    erase_what_is_over(now=OVER)
+    assert (Device.objects.count(), OnboardingSession.objects.count()) == (0, 0)
+    assert (Consent.objects.count(), PoderoUser.objects.count()) == (1, 1)
+
+    erase_what_is_over(now=LONG_OVER)
+    assert (Consent.objects.count(), PoderoUser.objects.count(), User.objects.count()) == (0, 0, 0)
+    assert counts() == {
+        "onboarding.Device": 1,
+        "onboarding.OnboardingSession": 1,
+        "onboarding.Consent": 1,
+        "onboarding.PoderoUser": 1,
+        "auth.User": 1,
+    }
+
+
+@pytest.mark.parametrize("still", ["is_optimization_active", "is_optimization_wanted"])
+def test_device_that_may_still_be_steered_stays_with_all_that_it_needs(still: str) -> None:
+    device = make_device(confirmed_at=NOON)
+    withdrawal.withdraw(customer=device.podero_user, now=NOON)
+    Device.objects.update(**{still: True})
+
+    erase_what_is_over(now=LONG_OVER)
+
+    assert (Device.objects.count(), OnboardingSession.objects.count()) == (1, 1)
+    assert (Consent.objects.count(), PoderoUser.objects.count()) == (1, 1)
+
+
+def test_customer_who_was_here_lately_and_staff_stay() -> None:
+    seen, staff = made_on(make_customer()), made_on(make_customer())
+    User.objects.filter(pk=seen.account_id).update(last_login=OVER - timedelta(days=1))
+    User.objects.filter(pk=staff.account_id).update(is_staff=True)
+    made_on(make_customer())
+
+    erase_what_is_over(now=OVER)
+
+    assert set(PoderoUser.objects.all()) == {seen, staff}
+
+
+def test_younger_attempt_outlives_the_one_it_continues() -> None:
+    first = make_attempt(state=State.EXPIRED)
+    make_attempt(
+        customer=first.podero_user,
+        consent=first.consent,
+        state=State.EXPIRED,
+        continues=first,
+        started_at=NOON + timedelta(days=30),
+    )
+
+    erase_what_is_over(now=OVER)
+
+    assert OnboardingSession.objects.get().continues is None
+
+
+def test_periods_are_settings(settings: Any) -> None:
+    attempt = make_attempt(state=State.EXPIRED)
+    withdrawal.withdraw(customer=attempt.podero_user, now=NOON)
+    settings.RETAIN_ATTEMPTS_DAYS = 30
+    settings.RETAIN_CONSENTS_DAYS = 60
+
+    erase_what_is_over(now=NOON + timedelta(days=31))
+    assert (OnboardingSession.objects.count(), Consent.objects.count()) == (0, 1)
+
+    erase_what_is_over(now=NOON + timedelta(days=61))
+    assert Consent.objects.count() == 0
+
+
+def test_one_pass_is_bounded_and_the_daily_job_takes_up_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    customer = make_customer()
+    consent = make_consent(customer)
+    for _attempt in range(7):
+        make_attempt(customer=customer, consent=consent, state=State.EXPIRED)
+
+    erase_what_is_over(now=OVER)
+    assert OnboardingSession.objects.count() == 5
+
+    OnboardingSession.objects.update(started_at=NOON - timedelta(days=2000))
+    daily_job()
+    assert OnboardingSession.objects.count() == 0
+    assert sum(ErasedCount.objects.values_list("count", flat=True)) == 7
