@@ -67,7 +67,11 @@ def erase_customer(
 
 def _refuse_while_steered(customer: PoderoUser, *, now: datetime) -> None:
     own = Device.objects.for_customer(customer)
-    if own.filter(Q(is_optimization_active=True) | Q(is_optimization_wanted=True)).exists():
+    if own.filter(
+        Q(is_optimization_active=True)
+        | Q(is_optimization_wanted=True)
+        | Q(is_optimization_in_doubt=True)
+    ).exists():
         raise UnableToErase("steered")
     attempts = OnboardingSession.objects.for_customer(customer)
     # Whoever is about to open a form waits here, and then finds the attempt gone.

@@ -72,6 +72,7 @@ def _dead_devices(before: datetime) -> QuerySet[Device]:
         attempt__consent__withdrawn_at__lt=before,
         is_optimization_wanted=False,
         is_optimization_active=False,
+        is_optimization_in_doubt=False,
     )
 
 
