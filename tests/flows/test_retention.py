@@ -78,6 +78,9 @@ def test_customer_who_left_goes_step_by_step_with_the_account() -> None:
     device = make_device()
     customer = made_on(device.podero_user)
     withdrawal.withdraw(customer=customer, now=NOON)
+    erase_what_is_over(now=OVER)
+    assert Device.objects.count() == 1, "Podero has not agreed yet that it is off"
+    Device.objects.update(is_optimization_in_doubt=False, next_try_at=None)
 
     erase_what_is_over(now=OVER)
     assert (Device.objects.count(), OnboardingSession.objects.count()) == (0, 0)
