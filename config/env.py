@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Sequence
 from email.utils import parseaddr
 from pathlib import Path
@@ -114,6 +115,8 @@ def folder(name: str, default: Path) -> Path:
     path = path if path.is_absolute() else default.parent / path
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise _wrong(name, "a folder that can be written to") from error
     return path

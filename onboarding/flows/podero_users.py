@@ -48,7 +48,8 @@ def is_known_to_podero(*, client: podero.PoderoClient, user_id: UUID) -> bool:
     """Whether Podero still has the user. Raises podero.PoderoError when it could not be asked."""
     try:
         client.get_user(user_id)
-    except podero.NotFound:
+    except (podero.NotFound, podero.Forbidden, podero.Refused):
+        # Which status tells of a user that is gone is not documented.
         return False
     return True
 

@@ -1,0 +1,160 @@
+"""Rows for the gallery. Runs inside the app's own environment, as `manage.py shell -c` does."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from onboarding.models import Consent, OnboardingSession, PoderoUser
+from onboarding.states import FailureCode, State
+from tests.factories import make_attempt, make_customer, make_device
+
+LONG = "Donaudampfschifffahrtsgesellschaftselektrizitaetenhauptbetriebswerkbau"
+
+
+def write_rows() -> None:
+    """Make a customer for each state of the pages, and print where to find it as JSON."""
+    with transaction.atomic():
+        print(json.dumps(_Rows(timezone.now()).made))  # noqa: T201
+
+
+class _Rows:
+    """`made` maps a state's name to its customer's number, e-mail and attempt."""
+
+    def __init__(self, now: datetime) -> None:
+        self.made: dict[str, dict[str, str]] = {}
+        self._now = now
+        self._unopened()
+        self._opened()
+        self._ended()
+        self._failed()
+        self._linked()
+        self._devices()
+        self._withdrawn()
+        self._customer("fresh")
+        staff = self._customer("staff")
+        User.objects.filter(pk=staff.account_id).update(is_staff=True)
+
+    def _customer(self, name: str, **fields: Any) -> PoderoUser:
+        email = fields.pop("email", f"gallery-{name}@example.com")
+        account = User.objects.create_user(username=f"gallery-{name}", email=email)
+        number = fields.pop("external_user_id", f"G-{name}")
+        customer = make_customer(account=account, email=email, external_user_id=number, **fields)
+        self.made[name] = {"number": number, "email": email, "attempt": ""}
+        return customer
+
+    def _attempt(self, name: str, state: State, **fields: Any) -> OnboardingSession:
+        customer = fields.pop("customer", None) or self._customer(name)
+        times = {"started_at": self._now - timedelta(hours=2)}
+        if state != State.STARTED:
+            times |= {
+                "opened_at": self._now - timedelta(hours=2),
+                "expires_at": self._now + timedelta(days=2),
+            }
+        attempt = make_attempt(customer=customer, state=state, **(times | fields))
+        self.made[name]["attempt"] = str(attempt.reference)
+        return attempt
+
+    def _unopened(self) -> None:
+        # Not so soon that a page would try again while it is looked at.
+        later = {"next_try_at": self._now + timedelta(days=1)}
+        unreachable, busy = FailureCode.UNREACHABLE, FailureCode.BUSY
+        self._attempt("started", State.STARTED, **later)
+        self._attempt("started-unreachable", State.STARTED, failure_code=unreachable, **later)
+        self._attempt("started-busy", State.STARTED, failure_code=busy, **later)
+        self._attempt("started-given-up", State.STARTED, failure_code=unreachable, tries=9, **later)
+        withdrawn = self._attempt("started-withdrawn", State.STARTED, **later)
+        Consent.objects.filter(podero_user=withdrawn.podero_user).withdraw(at=self._now)
+
+    def _opened(self) -> None:
+        self._attempt("open", State.OPEN, device_type="ev")
+        continued = self._attempt("open-continued", State.OPEN, device_type="ev")
+        make_attempt(
+            customer=continued.podero_user,
+            consent=continued.consent,
+            continues=continued,
+            state=State.OPEN,
+            started_at=self._now,
+        )
+        self._attempt("returned", State.RETURNED)
+        self._attempt("returned-unreachable", State.RETURNED, failure_code=FailureCode.UNREACHABLE)
+
+    def _ended(self) -> None:
+        self._attempt("cancelled", State.CANCELLED, device_type="hp")
+        withdrawn = self._attempt("cancelled-withdrawn", State.CANCELLED)
+        Consent.objects.filter(podero_user=withdrawn.podero_user).withdraw(at=self._now)
+        self._attempt("expired", State.EXPIRED, failure_code=FailureCode.RAN_OUT)
+        self._attempt("expired-never-opened", State.EXPIRED, failure_code=FailureCode.NEVER_OPENED)
+
+    def _failed(self) -> None:
+        for code in (
+            FailureCode.EMAIL_TAKEN,
+            FailureCode.PRICE_ZONE_MISSING,
+            FailureCode.NOT_CONFIRMED,
+            FailureCode.WITHDRAWN,
+            FailureCode.REFUSED,
+        ):
+            attempt = self._attempt(
+                f"failed-{code.value.replace('_', '-')}", State.FAILED, failure_code=code
+            )
+            if code == FailureCode.WITHDRAWN:
+                Consent.objects.filter(podero_user=attempt.podero_user).withdraw(at=self._now)
+
+    def _working(self) -> dict[str, Any]:
+        return {
+            "linked_at": self._now - timedelta(hours=1),
+            "checked_at": self._now,
+            "confirmed_at": self._now,
+            "is_optimization_wanted": True,
+            "is_optimization_active": True,
+        }
+
+    def _linked(self) -> None:
+        make_device(attempt=self._attempt("linked", State.LINKED), **self._working())
+        unconfirmed = self._attempt("linked-unconfirmed", State.LINKED)
+        make_device(attempt=unconfirmed, checked_at=self._now)
+        several = self._attempt("linked-several", State.LINKED)
+        make_device(attempt=several, **self._working())
+        make_device(attempt=several, model="Model Y")
+        self._attempt("linked-before", State.LINKED)
+
+    def _devices(self) -> None:
+        full = self._attempt("devices-full", State.LINKED)
+        working = self._working()
+        make_device(attempt=full, **working)
+        make_device(attempt=full, device_type="hp", manufacturer="Nibe", model="S2125-8", **working)
+        make_device(attempt=full, device_type="iv", manufacturer=LONG, model=LONG, **working)
+        make_device(attempt=full, device_type="wb", manufacturer="", model="", **working)
+        soon = working | {"is_optimization_active": False}
+        make_device(attempt=full, model="to be switched on soon", **soon)
+        stopping = working | {"is_optimization_wanted": False}
+        make_device(attempt=full, model="to be switched off soon", **stopping)
+        off = soon | {"is_optimization_wanted": False}
+        make_device(attempt=full, model="switched off", **off)
+        needy = self._attempt("devices-need-you", State.LINKED)
+        make_device(attempt=needy, **(working | {"is_authenticated": False}))
+        make_device(attempt=needy, device_type="hp", **(working | {"is_action_needed": True}))
+        unsure = self._attempt("devices-unconfirmed", State.LINKED)
+        make_device(attempt=unsure)
+        make_device(attempt=unsure, model="Model Y", is_optimization_active=True)
+        make_attempt(customer=unsure.podero_user, state=State.OPEN, started_at=self._now)
+        make_attempt(customer=unsure.podero_user, state=State.RETURNED, started_at=self._now)
+        self._customer("devices-empty")
+
+    def _withdrawn(self) -> None:
+        pending = self._attempt("left-pending", State.LINKED)
+        make_device(attempt=pending, **(self._working() | {"is_optimization_wanted": False}))
+        long_name = self._customer(
+            "left-done", external_user_id=LONG, email=f"{LONG[:60]}@{LONG[:50]}.example"
+        )
+        done = self._attempt("left-done", State.LINKED, customer=long_name)
+        off = {"is_optimization_wanted": False, "is_optimization_active": False}
+        make_device(attempt=done, **(self._working() | off))
+        for attempt in (pending, done):
+            Consent.objects.filter(podero_user=attempt.podero_user).withdraw(at=self._now)
+            attempt.podero_user.record_withdrawal(at=self._now)
