@@ -10,13 +10,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.urls import reverse
 
 from onboarding.flows import withdrawal
 from onboarding.flows.evidence import verify_consents
 from onboarding.models import Consent, ConsentText, PoderoUser
-from onboarding.models.consents import digest_of
 from onboarding.models.seals import Mark
 from tests.factories import NOON, make_consent, make_customer
 
@@ -183,32 +181,6 @@ def test_verification_costs_the_same_for_many(django_assert_num_queries: Any) ->
 
     with django_assert_num_queries(1):
         verify_consents()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_consents_from_before_the_seals_are_sealed_by_the_migration() -> None:
-    customer = make_customer()
-    executor = MigrationExecutor(connection)
-    latest = executor.loader.graph.leaf_nodes()
-    try:
-        executor.migrate([("onboarding", "0001_initial")])
-        old = executor.loader.project_state([("onboarding", "0001_initial")]).apps
-        text = old.get_model("onboarding", "ConsentText").objects.create(
-            digest=digest_of("I agree."), version="1", language="en", body="I agree."
-        )
-        for withdrawn_at in (None, LATER):
-            old.get_model("onboarding", "Consent").objects.create(
-                podero_user_id=customer.pk,
-                text=text,
-                allows_control=True,
-                allows_data_exchange=True,
-                given_at=NOON,
-                withdrawn_at=withdrawn_at,
-            )
-    finally:
-        MigrationExecutor(connection).migrate(latest)
-
-    assert verify_consents().counts == {Mark.INTACT: 2}
 
 
 def test_support_sees_the_words_and_the_mark(admin_client: Any) -> None:
