@@ -66,7 +66,9 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         return self.filter(return_token_hash=hash_of(token))
 
     def unfinished(self) -> OnboardingSessionQuerySet:
-        return self.filter(state__in=UNFINISHED)
+        """Those a customer may still want to finish: not continued elsewhere, nor settled there."""
+        latest = self.filter(state__in=UNFINISHED, continued_by=None)
+        return latest.exclude(continues__state=State.LINKED)
 
     def due(self, *states: State, now: datetime) -> OnboardingSessionQuerySet:
         return self.filter(state__in=states, next_try_at__lte=now).order_by("pk")

@@ -33,12 +33,14 @@ def _attempt(customer: PoderoUser, reference: UUID) -> OnboardingSession:
 def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
     """One page for every state; safe to reload, bookmark and share a screenshot of."""
     shown = _attempt(customer, reference)
+    devices = list(shown.devices.select_related("attempt__consent").order_by("pk"))
     return render(
         request,
         f"onboarding/attempts/{shown.state}.html",
         {
             "attempt": shown,
-            "devices": list(shown.devices.select_related("attempt__consent").order_by("pk")),
+            "devices": devices,
+            "is_settled": not any(device.is_switch_pending for device in devices),
             "successor": shown.continued_by.order_by("-pk").first(),
             "form": SubmissionForm(),
             "tries_by_itself": _next_try_ms(shown),
@@ -58,16 +60,21 @@ def _next_try_ms(attempt: OnboardingSession) -> int | None:
 
 @require_safe
 def attempt_status(request: HttpRequest, reference: UUID) -> HttpResponse:
-    """The state as JSON: `state`, `is_final`, and when to ask again (null: need not)."""
+    """The state as JSON: `state`, `is_final`, `is_settled`, and when to ask again (null: need not).
+
+    A linked attempt is settled once its devices do what is wanted of them.
+    """
     customer = signed_in_customer(request)
     if customer is None:
         return JsonResponse({"detail": "Sign in first."}, status=401)
     shown = _attempt(customer, reference)
+    is_settled = not any(device.is_switch_pending for device in shown.devices.all())
     return JsonResponse(
         {
             "state": shown.state,
             "is_final": shown.is_final,
-            "next_poll_ms": None if shown.is_final else _POLL_MS,
+            "is_settled": is_settled,
+            "next_poll_ms": None if shown.is_final and is_settled else _POLL_MS,
         }
     )
 

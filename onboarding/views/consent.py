@@ -71,7 +71,7 @@ def _page(
     request: HttpRequest, customer: PoderoUser, form: ConsentForm, words: str
 ) -> HttpResponse:
     since = customer.consents.select_related("text").order_by("-given_at", "-pk").first()
-    unfinished = customer.attempts.filter(state__in=[State.STARTED, State.OPEN])
+    unfinished = OnboardingSession.objects.for_customer(customer).unfinished()
     return render(
         request,
         "onboarding/consent.html",
@@ -83,7 +83,7 @@ def _page(
             "device_types": DEVICE_TYPES,
             "since": since,
             "changes": _changes(since),
-            "unfinished": unfinished.order_by("-started_at").first(),
+            "unfinished": unfinished.exclude(state=State.RETURNED).order_by("-started_at").first(),
         },
         status=422 if form.is_bound else 200,
     )

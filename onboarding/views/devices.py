@@ -9,8 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.flows import devices as device_flow
 from onboarding.flows import keeping
-from onboarding.models import Device, PoderoUser
-from onboarding.states import UNFINISHED
+from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required
 
@@ -25,7 +24,6 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     shown = list(own.order_by("-linked_at", "-pk"))
     if device_flow.is_stale(devices=shown, now=timezone.now()):
         nudge(refresh_devices, customer_id=customer.pk)
-    unfinished = customer.attempts.filter(state__in=UNFINISHED)
     return render(
         request,
         "onboarding/devices.html",
@@ -33,7 +31,11 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
             "customer": customer,
             "devices": shown,
             "consents": list(customer.consents.order_by("-given_at", "-pk")[:_SHOWN_CONSENTS]),
-            "attempts": list(unfinished.order_by("-started_at")[:3]),
+            "attempts": list(
+                OnboardingSession.objects.for_customer(customer)
+                .unfinished()
+                .order_by("-started_at")[:3]
+            ),
         },
     )
 

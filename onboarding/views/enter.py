@@ -28,16 +28,23 @@ def enter(request: HttpRequest) -> HttpResponse:
         customer, visitor = handoff.accept(token=token, now=timezone.now())
     except handoff.UnableToEnter as refusal:
         logger.warning("Hand-off refused", extra={"reason": str(refusal)})
-        return render(
-            request,
-            "onboarding/enter_refused.html",
-            {"reason": refusal.reason},
-            status=403 if refusal.reason == "staff" else 400,
-        )
+        return _refused(request, refusal)
     back_to = remembered_page(request, customer)
     request.session.flush()
     login(request, customer.account, backend="django.contrib.auth.backends.ModelBackend")
     return redirect(visitor.next_path or back_to or "start")
+
+
+def _refused(request: HttpRequest, refusal: handoff.UnableToEnter) -> HttpResponse:
+    response = render(
+        request,
+        "onboarding/enter_refused.html",
+        {"reason": refusal.reason},
+        status=403 if refusal.reason == "staff" else 400,
+    )
+    # The token stands in this page's address; forms on it still need their origin.
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
 
 
 class SignIn(LoginView):

@@ -69,7 +69,10 @@ if (watched) {
       return;
     }
     const isPressed = document.querySelector("form[data-busy=yes]");
-    if (answer.state && answer.state !== watched.dataset.state && !isPressed) {
+    const isNews =
+      answer.state !== watched.dataset.state ||
+      ("unsettled" in watched.dataset && answer.is_settled);
+    if (answer.state && isNews && !isPressed) {
       location.reload();
     } else if (answer.next_poll_ms) {
       askAgain(answer.next_poll_ms);
@@ -84,6 +87,11 @@ if (retry) {
   whenSeen(() => {
     if (!retry.dataset.busy) retry.requestSubmit();
   }, Number(retry.dataset.retryMs));
+}
+
+// A link that was refused need not stay in the address bar.
+if (document.querySelector("[data-clean-address]")) {
+  history.replaceState(null, "", location.pathname);
 }
 
 const summary = document.querySelector(".error-summary");

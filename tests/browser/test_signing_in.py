@@ -67,6 +67,7 @@ def test_link_from_the_portal_works_once(person: Person, meet: Meet, watch: Watc
     somebody.page.goto(link)
 
     somebody.sees("This link was used already")
+    assert somebody.page.url == f"{person.app.base_url}/enter/"
 
 
 def test_command_prints_a_link_that_works(person: Person) -> None:

@@ -79,7 +79,10 @@ class Watch:
             self._complain(f"status {response.status}", f"{response.request.method} {response.url}")
 
     def _on_navigated(self, frame: Frame) -> None:
-        if frame.url.startswith(self._app.base_url) and _KEY_IN_ADDRESS.search(frame.url):
+        is_refused = "/enter/" in frame.url and 400 in self._accepted
+        if is_refused or not frame.url.startswith(self._app.base_url):
+            return
+        if _KEY_IN_ADDRESS.search(frame.url):
             self._complain("key left in the address bar", frame.url)
 
     def _look_at_podero(self, held: dict[str, object]) -> None:

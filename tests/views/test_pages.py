@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from onboarding.models import Device, OnboardingSession
 from onboarding.states import State
-from tests.factories import make_attempt, make_customer, make_device
+from tests.factories import NOON, make_attempt, make_customer, make_device
 
 pytestmark = pytest.mark.django_db
 
@@ -160,8 +160,54 @@ def test_status_says_state_and_when_to_ask_again(signed_in: Client, state: State
     assert status == {
         "state": state.value,
         "is_final": is_final,
+        "is_settled": True,
         "next_poll_ms": None if is_final else 3000,
     }
+
+
+def test_linked_page_asks_on_until_its_devices_are_switched(signed_in: Client) -> None:
+    attempt = make_attempt(customer=customer_of(signed_in), state=State.LINKED)
+    device = make_device(
+        attempt=attempt, confirmed_at=NOON, is_optimization_wanted=True, next_try_at=NOON
+    )
+    address = reverse("attempt", args=[attempt.reference])
+    asked = reverse("attempt_status", args=[attempt.reference])
+
+    assert asked in signed_in.get(address).content.decode()
+    assert signed_in.get(asked).json() == {
+        "state": "linked",
+        "is_final": True,
+        "is_settled": False,
+        "next_poll_ms": 3000,
+    }
+
+    type(device).objects.update(is_optimization_active=True)
+
+    assert asked not in signed_in.get(address).content.decode()
+    assert signed_in.get(asked).json()["next_poll_ms"] is None
+
+
+def test_continued_attempts_are_not_offered_to_be_finished(signed_in: Client) -> None:
+    customer = customer_of(signed_in)
+    first = make_attempt(customer=customer, state=State.OPEN)
+    second = make_attempt(customer=customer, state=State.OPEN, continues=first)
+
+    devices = signed_in.get(reverse("devices")).content.decode()
+
+    assert reverse("attempt", args=[first.reference]) not in devices
+    assert reverse("attempt", args=[second.reference]) in devices
+
+
+def test_nothing_is_offered_to_be_finished_once_the_older_form_brought_the_device(
+    signed_in: Client,
+) -> None:
+    customer = customer_of(signed_in)
+    first = make_attempt(customer=customer, state=State.LINKED)
+    second = make_attempt(customer=customer, state=State.OPEN, continues=first)
+
+    assert reverse("attempt", args=[second.reference]) not in (
+        signed_in.get(reverse("devices")).content.decode()
+    )
 
 
 def test_status_for_strangers_is_refused(client: Client) -> None:
