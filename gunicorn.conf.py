@@ -6,6 +6,10 @@ https://gunicorn.org/reference/settings/ ; the command line and GUNICORN_CMD_ARG
 import os
 from pathlib import Path
 
+from config import env
+
+env.read_file(Path(__file__).with_name(".env"))
+
 # In a container: `gunicorn config.wsgi --bind 0.0.0.0:8000`, reachable by the proxy only.
 bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
 
