@@ -66,6 +66,10 @@ class Migration(migrations.Migration):
                 ("reference", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ("allows_control", models.BooleanField(verbose_name="control of devices")),
                 ("allows_data_exchange", models.BooleanField(verbose_name="exchange of data")),
+                (
+                    "allows_reminder",
+                    models.BooleanField(default=False, verbose_name="one reminder"),
+                ),
                 ("channel", models.CharField(default="web", max_length=20, verbose_name="channel")),
                 ("given_at", models.DateTimeField(verbose_name="given")),
                 (
@@ -147,6 +151,10 @@ class Migration(migrations.Migration):
                 (
                     "withdrawn_at",
                     models.DateTimeField(blank=True, null=True, verbose_name="withdrew"),
+                ),
+                (
+                    "reminders_stopped_at",
+                    models.DateTimeField(blank=True, null=True, verbose_name="wants no reminder"),
                 ),
                 (
                     "account",
@@ -443,6 +451,7 @@ class Migration(migrations.Migration):
                             ("failed", "Gave up"),
                             ("claim_freed", "Taken over after an interruption"),
                             ("withdrawn", "Customer withdrew"),
+                            ("reminded", "Reminder sent"),
                         ],
                         max_length=24,
                         verbose_name="what",
@@ -551,7 +560,9 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("receipt", "receipt")], max_length=10, verbose_name="kind"
+                        choices=[("receipt", "receipt"), ("reminder", "reminder")],
+                        max_length=10,
+                        verbose_name="kind",
                     ),
                 ),
                 ("sent_at", models.DateTimeField(blank=True, null=True, verbose_name="sent")),

@@ -16,7 +16,7 @@ from onboarding.models.podero_users import PoderoUser
 # said in templates/onboarding/consent_changes/<version>.html.
 CONSENT_VERSION = 1
 
-CHOICES = ("allows_control", "allows_data_exchange")
+CHOICES = ("allows_control", "allows_data_exchange", "allows_reminder")
 
 
 class ConsentTextQuerySet(AppendOnlyQuerySet["ConsentText"]):
@@ -86,6 +86,7 @@ class Consent(AppendOnly):
     text = models.ForeignKey(ConsentText, on_delete=models.PROTECT, verbose_name=_("text"))
     allows_control = models.BooleanField(_("control of devices"))
     allows_data_exchange = models.BooleanField(_("exchange of data"))
+    allows_reminder = models.BooleanField(_("one reminder"), default=False)
     channel = models.CharField(_("channel"), max_length=20, default="web")
     given_at = models.DateTimeField(_("given"))
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)

@@ -57,6 +57,7 @@ def test_consent_as_written_is_intact_before_and_after_withdrawal() -> None:
         ("consent", {"reference": "00000000000040008000000000000001"}),
         ("consent", {"channel": "phone"}),
         ("consent", {"given_at": NOON + timedelta(microseconds=1)}),
+        ("consent", {"allows_reminder": True}),
         ("consent", {"seal": "1$00000000$00"}),
         ("consent", {"withdrawn_at": LATER, "withdrawal_seal": "1$00000000$00"}),
         ("consenttext", {"body": "I agree to more."}),
@@ -188,6 +189,14 @@ def test_related_rows_are_no_way_round() -> None:
         consent.podero_user.consents.all().delete()
 
     assert verify_consents().counts == {Mark.INTACT: 1}
+
+
+def test_seals_of_before_the_reminder_was_offered_stay_good() -> None:
+    consent = make_consent()
+
+    assert consent.facts()["choices"] == ["allows_control", "allows_data_exchange"]
+    assert make_consent(allows_reminder=True).facts()["choices"][-1] == "allows_reminder"
+    assert marks() == []
 
 
 def test_new_secret_key_leaves_evidence_good_while_the_old_one_is_kept(settings: Any) -> None:
