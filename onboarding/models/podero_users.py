@@ -23,6 +23,10 @@ class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
 
         An account that no portal brought has no customer number; its own id serves as one.
         """
+        # Mostly read along with the account already: onboarding/accounts.py.
+        known: PoderoUser | None = getattr(account, "podero_user", None)
+        if known is not None:
+            return known
         customer, _created = self.get_or_create(
             account_id=account.pk,
             defaults={

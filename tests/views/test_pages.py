@@ -101,7 +101,7 @@ def test_every_state_has_a_page_within_five_queries(
     for _device in range(3):
         make_device(attempt=attempt)
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(5):
         response = signed_in.get(reverse("attempt", args=[attempt.reference]))
 
     text = response.content.decode()
@@ -120,7 +120,7 @@ def test_devices_page_costs_the_same_for_many_devices(
     for number in range(count):
         make_device(attempt=attempt, model=f"Model {number}")
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(5):
         response = signed_in.get(reverse("devices"))
 
     assert response.content.decode().count("Tesla") >= count
