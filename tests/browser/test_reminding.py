@@ -53,7 +53,7 @@ def reminder_links(app: RunningApp, folder: Path) -> list[str]:
     """A day later: the addresses in the one reminder."""
     done = app.manage("shell", "-v", "0", "-c", _A_DAY_LATER)
     assert done.returncode == 0, done.stderr
-    sent = [file.read_text() for file in folder.iterdir()]
+    sent = [text for file in folder.iterdir() for text in file.read_text().split("-" * 79)]
     (reminder,) = [text for text in sent if "the reminder you asked for" in text]
     return re.findall(rf"(?m)^{re.escape(app.base_url)}(/\S+)$", reminder)
 

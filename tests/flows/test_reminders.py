@@ -44,6 +44,7 @@ def _mail_on(settings: Any) -> None:
 def make_asked(state: State = State.OPEN, **fields: Any) -> OnboardingSession:
     """An attempt of a customer who ticked the reminder, planned for a day later."""
     customer = make_customer()
+    make_consent(customer, given_at=NOON - timedelta(days=9))
     consent = make_consent(customer, allows_reminder=True)
     attempt = make_attempt(customer=customer, consent=consent, state=state, **fields)
     reminders.plan_reminder(attempt=attempt, now=attempt.started_at)
@@ -60,7 +61,7 @@ def linked_under_another_consent(attempt: OnboardingSession) -> None:
     make_attempt(
         customer=attempt.podero_user,
         state=State.LINKED,
-        consent=make_consent(attempt.podero_user, given_at=NOON - timedelta(days=9)),
+        consent=attempt.podero_user.consents.earliest("pk"),
         finished_at=NOON + timedelta(hours=1),
     )
 
@@ -71,16 +72,34 @@ def went_on(attempt: OnboardingSession, state: State) -> None:
     )
 
 
+def stands_at(attempt: OnboardingSession, state: State, **fields: Any) -> None:
+    OnboardingSession.objects.filter(pk=attempt.pk).update(state=state, **fields)
+
+
+def withdrew_after_it_ran_out(attempt: OnboardingSession) -> None:
+    stands_at(attempt, State.EXPIRED)
+    withdrawal.withdraw(customer=attempt.podero_user, now=NOON)
+
+
+def came_back_to_the_first_form(attempt: OnboardingSession) -> None:
+    went_on(attempt, State.OPEN)
+    stands_at(attempt, State.RETURNED)
+
+
+def linked_on_the_first_form(attempt: OnboardingSession) -> None:
+    went_on(attempt, State.OPEN)
+    stands_at(attempt, State.LINKED, finished_at=NOON)
+
+
 POINTLESS: dict[str, Callable[[OnboardingSession], Any]] = {
     "withdrew": lambda a: withdrawal.withdraw(customer=a.podero_user, now=NOON),
     "cancelled": lambda a: a.mark_cancelled(at=NOON),
     "came_back": lambda a: a.mark_returned(device_id=None, is_matched=True, at=NOON),
-    "linked": lambda a: OnboardingSession.objects.filter(pk=a.pk).update(
-        state=State.LINKED, finished_at=NOON
-    ),
-    "failed": lambda a: OnboardingSession.objects.filter(pk=a.pk).update(
-        state=State.FAILED, failure_code="podero_refused"
-    ),
+    "linked": lambda a: stands_at(a, State.LINKED, finished_at=NOON),
+    "failed": lambda a: stands_at(a, State.FAILED, failure_code="podero_refused"),
+    "withdrew_after_it_ran_out": withdrew_after_it_ran_out,
+    "came_back_to_the_first_form": came_back_to_the_first_form,
+    "linked_on_the_first_form": linked_on_the_first_form,
     "successor_linked": lambda a: went_on(a, State.LINKED),
     "successor_cancelled": lambda a: went_on(a, State.CANCELLED),
     "another_linked": linked_under_another_consent,
@@ -173,7 +192,18 @@ def test_going_on_after_the_reminder_brings_no_second_one() -> None:
     opt_in.continue_attempt(attempt=attempt, submission=attempt.reference, now=DUE)
 
     assert sent_at(DUE + timedelta(hours=25)) == []
-    assert Mail.objects.get().sent_at == DUE
+    mail = Mail.objects.get()
+    assert (mail.sent_at, mail.next_try_at) == (DUE, None)
+
+
+def test_going_on_after_cancelling_plans_the_reminder_anew() -> None:
+    attempt = make_asked()
+    attempt.mark_cancelled(at=NOON)
+    assert sent_at(DUE) == []
+
+    opt_in.continue_attempt(attempt=attempt, submission=attempt.reference, now=DUE)
+
+    assert sent_at(DUE + timedelta(hours=24)) == ["reminder"]
 
 
 def test_reminder_that_is_days_late_is_dropped() -> None:

@@ -52,10 +52,10 @@ def a_day_passes() -> None:
 def reminders_in(folder: Path) -> list[EmailMessage]:
     found = []
     for file in folder.iterdir():
-        text = file.read_text().rsplit("-" * 79, 1)[0]
-        message = email.message_from_string(text, policy=email.policy.default)
-        assert isinstance(message, EmailMessage)
-        found.append(message)
+        for text in file.read_text().split("-" * 79 + "\n")[:-1]:
+            message = email.message_from_string(text, policy=email.policy.default)
+            assert isinstance(message, EmailMessage)
+            found.append(message)
     return [message for message in found if "reminder" in str(message["Subject"])]
 
 
@@ -182,7 +182,7 @@ def test_wish_is_taken_back_on_the_attempts_page(
     planned = timezone.localtime(
         Mail.objects.get(kind=Mail.Kind.REMINDER).next_try_at, customer.podero_user.timezone
     )
-    assert f"one e-mail on {planned:%-d %B, %H:%M}." in customer.page.content.decode()
+    assert f"one e-mail on {planned:%-d %B, %H:%M}, unless" in customer.page.content.decode()
     stop = reverse("stop_reminders_here", args=[customer.attempt.reference])
     customer.browser.get(stop)
     customer.podero_user.refresh_from_db()
