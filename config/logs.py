@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 
-# A return token stands in a path and a hand-off token in a query; neither may outlive its use.
+# A return token and one that stops reminders stand in a path, a hand-off token in a query; none may
+# outlive its use.
 _KEY_PATTERNS = (
-    (re.compile(r"(/optimize/return/)[^/\s?\"']+"), r"\1[key]"),
+    (re.compile(r"(/optimize/(?:return|reminders)/)[^/\s?\"']+"), r"\1[key]"),
     (re.compile(r"(onboarding_session_id=)[^&\s\"']+"), r"\1[key]"),
     (re.compile(r"((?:token|secret)=)[^&\s\"']+"), r"\1[key]"),
     (re.compile(r"(Bearer |Basic )[A-Za-z0-9._~+/=-]+"), r"\1[key]"),

@@ -273,6 +273,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # --- Signing in and cookies -----------------------------------------------------------------
 
+AUTHENTICATION_BACKENDS = ["onboarding.accounts.CustomerBackend"]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "start"
 LOGOUT_REDIRECT_URL = "start"

@@ -37,9 +37,10 @@ class SubmissionForm(forms.Form):
 
 class ConsentForm(SubmissionForm):
     device_type = forms.ChoiceField(choices=[("", ""), *DEVICE_TYPES], required=False)
-    words = forms.CharField(widget=forms.HiddenInput, required=False)
+    words = forms.CharField(widget=forms.HiddenInput)
     allows_control = forms.BooleanField()
     allows_data_exchange = forms.BooleanField()
+    allows_reminder = forms.BooleanField(required=False)
 
     def __init__(self, *args: Any, words_digest: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,6 +49,6 @@ class ConsentForm(SubmissionForm):
     def clean_words(self) -> str:
         """The wording that was on the page must be the one that is being agreed to."""
         digest = str(self.cleaned_data["words"])
-        if digest and digest != self._words_digest:
+        if digest != self._words_digest:
             raise forms.ValidationError("changed", code="changed")
         return digest

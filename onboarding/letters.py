@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from smtplib import SMTPException, SMTPRecipientsRefused
+from smtplib import (
+    SMTPException,
+    SMTPNotSupportedError,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
 from typing import Any
 
 from django.conf import settings
@@ -14,8 +19,9 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from onboarding.branding import brand
+from onboarding.flows import reminders
 from onboarding.flows.mails import NotSent
-from onboarding.models import Mail
+from onboarding.models import Consent, Mail
 
 
 class MailServer:
@@ -25,14 +31,18 @@ class MailServer:
         """Raises NotSent."""
         message = compose(mail)
         connection = get_connection()
+        is_connected = False
         try:
             connection.open()
+            is_connected = True
             connection.send_messages([message])
         except SMTPRecipientsRefused as error:
             codes = [code for code, _words in error.recipients.values()]
             raise NotSent(is_final=all(code >= 500 for code in codes)) from error
         except (OSError, SMTPException) as error:
-            raise NotSent from error
+            # Without an answer to what was sent the server may have taken it.
+            is_answered = isinstance(error, SMTPResponseException | SMTPNotSupportedError)
+            raise NotSent(is_in_doubt=is_connected and not is_answered) from error
         finally:
             connection.close()
 
@@ -55,12 +65,24 @@ def compose(mail: Mail) -> EmailMessage:
             to=[customer.email],
             reply_to=[settings.SUPPORT_EMAIL] if settings.SUPPORT_EMAIL else None,
             # Machines that answer by themselves leave such a mail alone: RFC 3834.
-            headers={"Auto-Submitted": "auto-generated"},
+            headers={"Auto-Submitted": "auto-generated", **_way_out(mail, context)},
         )
+
+
+def _way_out(mail: Mail, context: dict[str, Any]) -> dict[str, str]:
+    """What lets a mail program offer "unsubscribe" in one click: RFC 8058."""
+    if mail.kind != Mail.Kind.REMINDER:
+        return {}
+    return {
+        "List-Unsubscribe": f"<{context['stop_address']}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
 
 
 def _context(mail: Mail) -> dict[str, Any]:
     consent = mail.consent
+    if mail.kind == Mail.Kind.REMINDER:
+        return _reminder_context(consent)
     return {
         **brand(),
         "consent": consent,
@@ -68,6 +90,18 @@ def _context(mail: Mail) -> dict[str, Any]:
         "words": plain(consent.text.body),
         "address": settings.SITE_URL + reverse("receipt", args=[consent.reference]),
         "withdraw_address": settings.SITE_URL + reverse("leave"),
+    }
+
+
+def _reminder_context(consent: Consent) -> dict[str, Any]:
+    attempt = consent.attempts.latest("pk")
+    stop_path = reverse("stop_reminders", args=[reminders.stop_token(consent)])
+    return {
+        **brand(),
+        "consent": consent,
+        "attempt": attempt,
+        "address": settings.SITE_URL + reverse("attempt", args=[attempt.reference]),
+        "stop_address": settings.SITE_URL + stop_path,
     }
 
 

@@ -78,6 +78,7 @@ class Event(TextChoices):
     FAILED = "failed", _("Gave up")
     CLAIM_FREED = "claim_freed", _("Taken over after an interruption")
     WITHDRAWN = "withdrawn", _("Customer withdrew")
+    REMINDED = "reminded", _("Reminder sent")
 
 
 class Actor(TextChoices):

@@ -13,6 +13,7 @@ from onboarding.views import (
     health,
     leave,
     receipts,
+    reminders,
     returning,
     start,
 )
@@ -39,6 +40,12 @@ urlpatterns = [
         name="continue_attempt",
     ),
     path("optimize/attempts/<uuid:reference>/check/", attempts.check_attempt, name="check_attempt"),
+    path(
+        "optimize/attempts/<uuid:reference>/no-reminder/",
+        reminders.stop_here,
+        name="stop_reminders_here",
+    ),
+    path("optimize/reminders/<str:token>/stop/", reminders.stop, name="stop_reminders"),
     path("optimize/devices/", devices.devices, name="devices"),
     path(
         "optimize/devices/<uuid:reference>/confirm/", devices.confirm_device, name="confirm_device"

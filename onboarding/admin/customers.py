@@ -56,6 +56,7 @@ class CustomerAdmin(ReadOnlyAdmin):
         "price_zone",
         "created_at",
         "withdrawn_at",
+        "reminders_stopped_at",
     )
     inlines = (AttemptInline, DeviceInline, ConsentInline)
 

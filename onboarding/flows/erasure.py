@@ -13,6 +13,7 @@ from onboarding import podero
 from onboarding.flows import devices
 from onboarding.flows.personal_data import HELD, log_entries_of, sign_ins_of, told_of
 from onboarding.models import Device, ErasedCount, OnboardingSession, PoderoUser
+from onboarding.models.append_only import erase
 from onboarding.states import State
 
 Reason = Literal["not_asked", "steered", "form_open", "staff"]
@@ -96,5 +97,5 @@ def _erase(customer: PoderoUser) -> Counter[str]:
     for held in HELD:
         if not held.is_shared and held.model is not type(account):
             pks = list(held.rows_of(customer).values_list("pk", flat=True))
-            erased += Counter(held.model._base_manager.filter(pk__in=pks).delete()[1])
+            erased += Counter(erase(held.model._base_manager.filter(pk__in=pks))[1])
     return erased + Counter(account.delete()[1])

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from onboarding.flows import reminders
 from onboarding.models import Consent, ConsentText, Mail, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event, State
 
@@ -22,6 +23,7 @@ class Agreement:
     words: str
     allows_control: bool
     allows_data_exchange: bool
+    allows_reminder: bool = False
 
 
 class UnableToContinue(Exception):
@@ -54,6 +56,7 @@ def start_attempt(
                 text=text,
                 allows_control=agreement.allows_control,
                 allows_data_exchange=agreement.allows_data_exchange,
+                allows_reminder=agreement.allows_reminder,
                 given_at=now,
             )
             if settings.IS_MAIL_ON:
@@ -66,6 +69,7 @@ def start_attempt(
                 started_at=now,
             )
             attempt.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
+            reminders.plan_reminder(attempt=attempt, now=now)
             customer.record_return_to_service()
     except IntegrityError:
         return OnboardingSession.objects.get(submission=submission, podero_user=customer)
@@ -99,6 +103,7 @@ def continue_attempt(
             )
             attempt.note(Event.CONTINUED, at=now, actor=Actor.CUSTOMER)
             successor.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
+            reminders.plan_reminder(attempt=successor, now=now)
     except IntegrityError:
         return OnboardingSession.objects.get(submission=submission, podero_user=attempt.podero_user)
     return successor

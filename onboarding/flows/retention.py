@@ -26,6 +26,7 @@ from onboarding.models import (
     PoderoUser,
     SessionEvent,
 )
+from onboarding.models.append_only import erase
 from onboarding.states import FINAL
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def _erase(
         if not pks:
             return Counter()
         first(pks)
-        _total, per_model = rows.model._base_manager.filter(pk__in=pks).delete()
+        _total, per_model = erase(rows.model._base_manager.filter(pk__in=pks))
         erased = Counter(per_model)
         ErasedCount.add(erased, day=now.date())
     return +erased

@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.models.append_only import AppendOnly, AppendOnlyQuerySet
 from onboarding.models.claims import Claimable
 from onboarding.models.consents import Consent
 from onboarding.models.podero_users import PoderoUser
@@ -320,7 +321,11 @@ class OnboardingSession(Claimable):
         self._set(state=to, **fields)
 
 
-class SessionEvent(models.Model):
+class SessionEventQuerySet(AppendOnlyQuerySet["SessionEvent"]):
+    pass
+
+
+class SessionEvent(AppendOnly):
     """One line of an attempt's timeline: who, what, why. Only ever added."""
 
     attempt = models.ForeignKey(OnboardingSession, on_delete=models.CASCADE, related_name="events")
@@ -334,15 +339,12 @@ class SessionEvent(models.Model):
     )
     podero_status = models.PositiveSmallIntegerField(_("Podero's answer"), null=True, blank=True)
 
-    class Meta:
+    objects = SessionEventQuerySet.as_manager()
+
+    class Meta(AppendOnly.Meta):
         verbose_name = _("timeline event")
         verbose_name_plural = _("timeline")
         indexes = (models.Index(fields=["attempt", "id"], name="event_of_attempt"),)
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.event}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError("The timeline is only ever added to.")
-        super().save(*args, **kwargs)

@@ -9,16 +9,17 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import seals
+from onboarding.models.append_only import AppendOnly, AppendOnlyQuerySet
 from onboarding.models.podero_users import PoderoUser
 
 # Counted up when the meaning of the words changes, not for a corrected letter. What has changed is
 # said in templates/onboarding/consent_changes/<version>.html.
 CONSENT_VERSION = 1
 
-CHOICES = ("allows_control", "allows_data_exchange")
+CHOICES = ("allows_control", "allows_data_exchange", "allows_reminder")
 
 
-class ConsentTextQuerySet(models.QuerySet["ConsentText"]):
+class ConsentTextQuerySet(AppendOnlyQuerySet["ConsentText"]):
     def of(self, *, version: str, language: str, body: str) -> ConsentText:
         """The row for these exact words, stored the first time they are agreed to."""
         text, _created = self.get_or_create(
@@ -31,7 +32,7 @@ def digest_of(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
-class ConsentText(models.Model):
+class ConsentText(AppendOnly):
     """The exact words of a consent, once per version, language and wording."""
 
     digest = models.CharField(max_length=64, editable=False)
@@ -41,7 +42,7 @@ class ConsentText(models.Model):
 
     objects = ConsentTextQuerySet.as_manager()
 
-    class Meta:
+    class Meta(AppendOnly.Meta):
         verbose_name = _("consent text")
         verbose_name_plural = _("consent texts")
         constraints = (
@@ -53,19 +54,11 @@ class ConsentText(models.Model):
     def __str__(self) -> str:
         return f"{self.version} {self.language} {self.digest[:8]}"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError("Words that were agreed to are never changed; store new ones.")
-        super().save(*args, **kwargs)
 
-
-class ConsentQuerySet(models.QuerySet["Consent"]):
+class ConsentQuerySet(AppendOnlyQuerySet["Consent"]):
     def with_evidence(self) -> ConsentQuerySet:
         """With all that the seals are about, in one query."""
         return self.select_related("podero_user", "text")
-
-    def update(self, **_fields: Any) -> int:
-        raise TypeError("A consent is never changed; withdraw it and ask again.")
 
     def withdraw(self, *, at: datetime) -> int:
         """Write down that these ended, each under a seal of its own; returns how many did."""
@@ -78,7 +71,7 @@ class ConsentQuerySet(models.QuerySet["Consent"]):
         return ended
 
 
-class Consent(models.Model):
+class Consent(AppendOnly):
     """Who agreed to which words, when and through which channel. Rows are never edited,
     but for the moment of withdrawal.
 
@@ -93,6 +86,7 @@ class Consent(models.Model):
     text = models.ForeignKey(ConsentText, on_delete=models.PROTECT, verbose_name=_("text"))
     allows_control = models.BooleanField(_("control of devices"))
     allows_data_exchange = models.BooleanField(_("exchange of data"))
+    allows_reminder = models.BooleanField(_("one reminder"), default=False)
     channel = models.CharField(_("channel"), max_length=20, default="web")
     given_at = models.DateTimeField(_("given"))
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
@@ -101,7 +95,7 @@ class Consent(models.Model):
 
     objects = ConsentQuerySet.as_manager()
 
-    class Meta:
+    class Meta(AppendOnly.Meta):
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
         constraints = (
@@ -109,18 +103,23 @@ class Consent(models.Model):
                 condition=models.Q(allows_control=True, allows_data_exchange=True),
                 name="consent_is_to_both",
             ),
+            models.CheckConstraint(condition=~models.Q(seal=""), name="consent_is_sealed"),
+            models.CheckConstraint(
+                condition=models.Q(withdrawn_at=None, withdrawal_seal="")
+                | models.Q(withdrawn_at__isnull=False) & ~models.Q(withdrawal_seal=""),
+                name="withdrawal_is_sealed",
+            ),
         )
 
     def __str__(self) -> str:
         return str(self.reference)
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise TypeError("A consent is never changed; withdraw it and ask again.")
-        self.seal = seals.seal(self.facts())
-        if self.withdrawn_at is not None:
-            self.withdrawal_seal = seals.seal(self.withdrawal_facts(self.withdrawn_at))
-        super().save(*args, **kwargs)
+    def save(self, **options: Any) -> None:
+        if self._state.adding:
+            self.seal = seals.seal(self.facts())
+            if self.withdrawn_at is not None:
+                self.withdrawal_seal = seals.seal(self.withdrawal_facts(self.withdrawn_at))
+        super().save(**options)
 
     @property
     def is_outdated(self) -> bool:

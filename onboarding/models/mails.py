@@ -12,7 +12,8 @@ from onboarding.models.consents import Consent
 
 class MailQuerySet(models.QuerySet["Mail"]):
     def due(self, *, now: datetime) -> MailQuerySet:
-        return self.filter(sent_at=None, next_try_at__lte=now).order_by("pk")
+        # In the order of the index: by primary key, databases walk through all that was ever sent.
+        return self.filter(sent_at=None, next_try_at__lte=now).order_by("next_try_at")
 
 
 class Mail(Claimable):
@@ -23,6 +24,7 @@ class Mail(Claimable):
 
     class Kind(models.TextChoices):
         RECEIPT = "receipt", _("receipt")
+        REMINDER = "reminder", _("reminder")
 
     consent = models.ForeignKey(
         Consent, on_delete=models.CASCADE, related_name="mails", verbose_name=_("consent")
@@ -42,6 +44,17 @@ class Mail(Claimable):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.consent_id}"
+
+    def write_off(self, *, at: datetime) -> bool:
+        """Count the mail as sent before it goes: whatever happens then, it does not go twice.
+
+        False when the claim was lost.
+        """
+        fields = {"sent_at": at, "next_try_at": None}
+        if not Mail.objects.filter(pk=self.pk, claimed_at=self.claimed_at).update(**fields):
+            return False
+        self._set(**fields)
+        return True
 
     def claim_guard(self) -> dict[str, Any]:
         return {"sent_at": None}

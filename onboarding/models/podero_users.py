@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from onboarding.models.claims import Claimable
 from onboarding.podero import zones
 
+if TYPE_CHECKING:
+    from onboarding.models.consents import Consent
+
 
 class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
     def of(self, account: AbstractBaseUser) -> PoderoUser:
@@ -20,6 +23,10 @@ class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
 
         An account that no portal brought has no customer number; its own id serves as one.
         """
+        # Mostly read along with the account already: onboarding/accounts.py.
+        known: PoderoUser | None = getattr(account, "podero_user", None)
+        if known is not None:
+            return known
         customer, _created = self.get_or_create(
             account_id=account.pk,
             defaults={
@@ -52,6 +59,7 @@ class PoderoUser(Claimable):
     price_zone = models.CharField(_("price zone"), max_length=16, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     withdrawn_at = models.DateTimeField(_("withdrew"), null=True, blank=True)
+    reminders_stopped_at = models.DateTimeField(_("wants no reminder"), null=True, blank=True)
 
     objects = PoderoUserQuerySet.as_manager()
 
@@ -87,6 +95,11 @@ class PoderoUser(Claimable):
     @property
     def timezone(self) -> ZoneInfo:
         return ZoneInfo(zones.ZONE_TIMEZONES.get(self.effective_price_zone, "UTC"))
+
+    def wants_no_reminder_of(self, consent: Consent) -> bool:
+        """Whether a reminder was asked for with `consent` and taken back afterwards."""
+        stopped_at = self.reminders_stopped_at
+        return stopped_at is not None and stopped_at >= consent.given_at
 
     def record_podero_id(self, podero_id: uuid.UUID) -> bool:
         """Keep Podero's id; False when the claim was lost to another process."""

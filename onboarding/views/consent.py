@@ -26,7 +26,7 @@ def consent_words() -> str:
 
 def consent_record(words: str) -> str:
     """All that a customer agrees to by ticking: the words and the sentences beside the boxes."""
-    context = {**brand(), "words": words}
+    context = {**brand(), "words": words, "is_reminder_offered": settings.IS_MAIL_ON}
     return render_to_string("onboarding/partials/_consent_record.html", context).strip()
 
 
@@ -54,6 +54,8 @@ def consent(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
                 words=record,
                 allows_control=form.cleaned_data["allows_control"],
                 allows_data_exchange=form.cleaned_data["allows_data_exchange"],
+                # What was not on the page cannot have been ticked.
+                allows_reminder=settings.IS_MAIL_ON and form.cleaned_data["allows_reminder"],
             ),
             device_type=form.cleaned_data["device_type"],
             submission=form.cleaned_data["submission"],
@@ -78,6 +80,7 @@ def _page(
         {
             "form": form,
             "words": words,
+            "is_reminder_offered": settings.IS_MAIL_ON,
             "customer": customer,
             "connect_hosts": sorted(settings.PODERO_CONNECT_HOSTS),
             "device_types": DEVICE_TYPES,

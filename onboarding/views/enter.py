@@ -31,7 +31,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         return _refused(request, refusal)
     back_to = remembered_page(request, customer)
     request.session.flush()
-    login(request, customer.account, backend="django.contrib.auth.backends.ModelBackend")
+    login(request, customer.account, backend="onboarding.accounts.CustomerBackend")
     return redirect(visitor.next_path or back_to or "start")
 
 

@@ -13,6 +13,12 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.servers import RunningApp
 
+# With mails on, so that all that is offered is to be seen; nobody sends them.
+ENV = {
+    "THROTTLE": "off",
+    "EMAIL_URL": "consolemail://",
+    "DEFAULT_FROM_EMAIL": "Alpenstrom <flex@alpenstrom.example>",
+}
 _ROWS = "from tests.browser.rows import write_rows; write_rows()"
 
 
@@ -165,6 +171,16 @@ def _unreadable_form(gallery: Gallery, page: Page) -> None:
     }""")
 
 
+def _stop_page(gallery: Gallery, page: Page) -> None:
+    gallery.opens(page, f"/optimize/reminders/{gallery.rows['open-reminded']['stop_token']}/stop/")
+
+
+def _stopped_page(gallery: Gallery, page: Page) -> None:
+    token = gallery.rows["open-reminder-stopped"]["stop_token"]
+    gallery.opens(page, f"/optimize/reminders/{token}/stop/")
+    page.locator("main button[type=submit]").click()
+
+
 def _broken(gallery: Gallery, page: Page) -> None:
     gallery.enters(page, "fresh")
     with _without_table(gallery.app, "onboarding_device"):
@@ -212,6 +228,9 @@ PAGES = (
     Shown("started-given-up", _customer("started-given-up"), "Podero cannot be reached just now"),
     Shown("started-withdrawn", _customer("started-withdrawn"), "One moment, please"),
     Shown("open", _customer("open"), "Not finished yet"),
+    Shown("open-reminder", _customer("open-reminder"), "Not finished yet"),
+    Shown("open-reminded", _customer("open-reminded"), "Not finished yet"),
+    Shown("open-reminder-stopped", _customer("open-reminder-stopped"), "Not finished yet"),
     Shown("open-continued", _customer("open-continued"), "Not finished yet"),
     Shown("returned", _customer("returned"), "We are checking with Podero"),
     Shown("returned-unreachable", _customer("returned-unreachable"), "We are checking with Podero"),
@@ -251,6 +270,13 @@ PAGES = (
         "return-other-customer",
         _customer("fresh", "/optimize/return/other-customer/"),
         "Somebody else is signed in here",
+    ),
+    Shown("reminder-stop", _stop_page, "Do you want no reminder?"),
+    Shown("reminder-stopped", _stopped_page, "You will not be reminded"),
+    Shown(
+        "reminder-unknown",
+        _stranger("/optimize/reminders/nothing/stop/"),
+        "We do not know this link",
     ),
     Shown("staff-account", _as_staff("/optimize/devices/"), "You are signed in as staff"),
     Shown("forbidden", _as_staff("/admin/auth/user/"), "This page is not open to you"),

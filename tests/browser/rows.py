@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from onboarding.models import Consent, OnboardingSession, PoderoUser
+from onboarding.flows import reminders
+from onboarding.models import Consent, Mail, OnboardingSession, PoderoUser
 from onboarding.states import FailureCode, State
-from tests.factories import make_attempt, make_customer, make_device
+from tests.factories import make_attempt, make_consent, make_customer, make_device
 
 LONG = "Donaudampfschifffahrtsgesellschaftselektrizitaetenhauptbetriebswerkbau"
 
@@ -81,8 +82,22 @@ class _Rows:
             state=State.OPEN,
             started_at=self._now,
         )
+        self._reminded()
         self._attempt("returned", State.RETURNED)
         self._attempt("returned-unreachable", State.RETURNED, failure_code=FailureCode.UNREACHABLE)
+
+    def _reminded(self) -> None:
+        for name in ("open-reminder", "open-reminded", "open-reminder-stopped"):
+            customer = self._customer(name)
+            consent = make_consent(customer, allows_reminder=True)
+            attempt = self._attempt(name, State.OPEN, customer=customer, consent=consent)
+            reminders.plan_reminder(attempt=attempt, now=attempt.started_at)
+            self.made[name]["stop_token"] = reminders.stop_token(consent)
+        done = Mail.objects.get(consent__podero_user__external_user_id="G-open-reminded")
+        done.claim(now=self._now)
+        done.write_off(at=self._now)
+        stopped = PoderoUser.objects.get(external_user_id="G-open-reminder-stopped")
+        reminders.stop_reminders(customer=stopped, now=self._now)
 
     def _ended(self) -> None:
         self._attempt("cancelled", State.CANCELLED, device_type="hp")

@@ -15,7 +15,7 @@ import django
 from playwright.sync_api import Browser, sync_playwright
 
 from tests import servers
-from tests.browser.gallery import PAGES, Gallery, Shown, fill_gallery, show
+from tests.browser.gallery import ENV, PAGES, Gallery, Shown, fill_gallery, show
 from tests.simulator.launch import start_simulator
 
 WIDTHS = (360, 1280)
@@ -27,7 +27,7 @@ def take(folder: Path, pages: Sequence[Shown] = PAGES) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     simulator = start_simulator()
     try:
-        app = servers.start_app(simulator=simulator, env={"THROTTLE": "off"})
+        app = servers.start_app(simulator=simulator, env=ENV)
         try:
             _photograph(fill_gallery(app), folder, pages)
         finally:

@@ -12,7 +12,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests import servers
-from tests.browser.gallery import PAGES, Gallery, Shown, fill_gallery, show
+from tests.browser.gallery import ENV, PAGES, Gallery, Shown, fill_gallery, show
 from tests.simulator.launch import RunningSimulator
 
 WIDTHS = (360, 1280)
@@ -57,7 +57,7 @@ def gallery(
     """An app of its own: its rows were never at Podero, and it is broken for a moment."""
     var_dir = tmp_path_factory.mktemp("gallery") / "var"
     shutil.copytree(prepared_var_dir, var_dir)
-    app = servers.start_app(simulator=simulator_process, var_dir=var_dir, env={"THROTTLE": "off"})
+    app = servers.start_app(simulator=simulator_process, var_dir=var_dir, env=ENV)
     try:
         yield fill_gallery(app)
     finally:

@@ -12,6 +12,8 @@ from django.test import Client
 from django.urls import reverse
 
 from onboarding.models import OnboardingSession, PoderoUser
+from onboarding.models.consents import digest_of
+from onboarding.views import consent
 
 
 class Customer:
@@ -23,15 +25,23 @@ class Customer:
         if browser is None:
             self.browser.force_login(podero_user.account)
 
-    def opt_in(self, *, device_type: str = "ev", submission: uuid.UUID | None = None) -> Any:
+    def opt_in(
+        self,
+        *,
+        device_type: str = "ev",
+        submission: uuid.UUID | None = None,
+        **more: str,
+    ) -> Any:
         """Tick both boxes and agree; the answer is not followed."""
         return self.browser.post(
             reverse("consent"),
             {
                 "device_type": device_type,
                 "submission": submission or uuid.uuid4(),
+                "words": digest_of(consent.consent_record(consent.consent_words())),
                 "allows_control": "on",
                 "allows_data_exchange": "on",
+                **more,
             },
         )
 

@@ -80,9 +80,12 @@ def test_address_that_breaks_the_server_is_logged_without_its_key(
     start_app: StartApp, simulator: RunningSimulator
 ) -> None:
     app = start_app(simulator)
-    address = f"{app.base_url}/optimize/return/very-secret-key/success/?deviceId=1"
-
-    requests.get(address, timeout=20)
-    requests.get(address, timeout=20, headers={"Cookie": "sessionid=" + "x" * 9000})
+    for path in (
+        "/optimize/return/very-secret-key/success/?deviceId=1",
+        "/optimize/reminders/very-secret-key/stop/",
+    ):
+        requests.get(app.base_url + path, timeout=20)
+        too_long = {"Cookie": "sessionid=" + "x" * 9000}
+        requests.get(app.base_url + path, timeout=20, headers=too_long)
 
     assert "very-secret-key" not in app.logs()

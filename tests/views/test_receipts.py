@@ -12,6 +12,7 @@ from django.core import mail as outbox_of
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from onboarding.flows import expiry, mails, withdrawal
@@ -270,11 +271,20 @@ def test_words_lose_their_marks_in_a_mail() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_withdrawn", [False, True])
 def test_receipt_prints_on_one_page(
-    podero_settings: Any, simulator: RunningSimulator, live_server: Any, page: Page
+    podero_settings: Any,
+    simulator: RunningSimulator,
+    mail_on: Any,
+    live_server: Any,
+    page: Page,
+    is_withdrawn: bool,
 ) -> None:
-    customer = Customer(make_customer())
-    customer.opt_in()
+    longest = {"email": f"{'a' * 50}@{'b' * 50}.example", "external_user_id": "N" * 128}
+    customer = Customer(make_customer(**longest))
+    customer.opt_in(allows_reminder="on")
+    if is_withdrawn:
+        withdrawal.withdraw(customer=customer.podero_user, now=timezone.now())
     session = customer.browser.cookies["sessionid"].value
     page.context.add_cookies([{"name": "sessionid", "value": session, "url": live_server.url}])
 
@@ -282,4 +292,6 @@ def test_receipt_prints_on_one_page(
 
     printed = page.pdf(format="A4", print_background=False)
     assert page.locator("h1").inner_text() == "What you agreed to"
+    assert "One reminder if you do not finish" in page.locator("main").inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert printed.count(b"/Type /Page\n") == 1
