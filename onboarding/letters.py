@@ -14,8 +14,10 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from onboarding.branding import brand
+from onboarding.flows import withdrawal
 from onboarding.flows.mails import NotSent
 from onboarding.models import Mail
+from onboarding.models.devices import makers_of
 
 
 class MailServer:
@@ -61,6 +63,8 @@ def compose(mail: Mail) -> EmailMessage:
 
 def _context(mail: Mail) -> dict[str, Any]:
     consent = mail.consent
+    if mail.kind == Mail.Kind.WITHDRAWAL:
+        return _withdrawal_context(mail)
     return {
         **brand(),
         "consent": consent,
@@ -68,6 +72,24 @@ def _context(mail: Mail) -> dict[str, Any]:
         "words": plain(consent.text.body),
         "address": settings.SITE_URL + reverse("receipt", args=[consent.reference]),
         "withdraw_address": settings.SITE_URL + reverse("leave"),
+    }
+
+
+def _withdrawal_context(mail: Mail) -> dict[str, Any]:
+    customer, at = mail.consent.podero_user, mail.consent.withdrawn_at
+    if at is None:
+        raise ValueError("acknowledgement of a withdrawal that was none")
+    ended = withdrawal.acknowledge(customer=customer, at=at, now=timezone.now())
+    return {
+        **brand(),
+        "customer": customer,
+        "ended": ended,
+        "remains": plain(
+            render_to_string(
+                "onboarding/partials/_maker_access.html", {"makers": makers_of(ended.devices)}
+            )
+        ),
+        "address": settings.SITE_URL + reverse("left"),
     }
 
 

@@ -42,10 +42,12 @@ def start_attempt(
 ) -> OnboardingSession:
     """Record consent and attempt; the same `submission` again gives the attempt it made before.
 
-    Raises OnboardingSession.DoesNotExist when the submission is another customer's.
+    Raises OnboardingSession.DoesNotExist when the submission is another customer's, or the
+    customer is being erased.
     """
     try:
         with transaction.atomic():
+            customer.hold()
             text = ConsentText.objects.of(
                 version=agreement.version, language=agreement.language, body=agreement.words
             )
@@ -67,7 +69,7 @@ def start_attempt(
             )
             attempt.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
             customer.record_return_to_service()
-    except IntegrityError:
+    except (IntegrityError, PoderoUser.DoesNotExist):
         return OnboardingSession.objects.get(submission=submission, podero_user=customer)
     return attempt
 

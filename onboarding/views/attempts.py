@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import lookups, opt_in, returning
 from onboarding.forms import SubmissionForm
-from onboarding.models import OnboardingSession, PoderoUser
+from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import State
 from onboarding.views.access import customer_required, signed_in_customer
 from onboarding.views.leaving import send_to_hosted_form
@@ -33,12 +33,13 @@ def _attempt(customer: PoderoUser, reference: UUID) -> OnboardingSession:
 def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
     """One page for every state; safe to reload, bookmark and share a screenshot of."""
     shown = _attempt(customer, reference)
+    devices = Device.objects.present().filter(attempt=shown).select_related("attempt__consent")
     return render(
         request,
         f"onboarding/attempts/{shown.state}.html",
         {
             "attempt": shown,
-            "devices": list(shown.devices.select_related("attempt__consent").order_by("pk")),
+            "devices": list(devices.order_by("pk")),
             "successor": shown.continued_by.order_by("-pk").first(),
             "form": SubmissionForm(),
             "tries_by_itself": _next_try_ms(shown),

@@ -61,13 +61,13 @@ def test_withdrawal_while_podero_is_away_is_carried_out_later(
     sweep(client=podero_client(), now=now)
     device = Device.objects.get()
     assert device.is_optimization_active
-    assert customer.browser.get(reverse("left")).context["is_pending"]
+    assert not customer.browser.get(reverse("left")).context["ended"].is_all_off
 
     simulator.control.clear_faults()
     sweep(client=podero_client(), now=now + timedelta(hours=1))
 
     assert is_steered(simulator, device) is False
-    assert not customer.browser.get(reverse("left")).context["is_pending"]
+    assert customer.browser.get(reverse("left")).context["ended"].is_all_off
 
 
 def test_return_after_the_withdrawal_links_nothing_and_is_undone(
@@ -135,6 +135,7 @@ def test_same_device_linked_again_after_leaving_is_optimized_once_confirmed(
 ) -> None:
     link_a_device(customer, simulator)
     device = Device.objects.get()
+    simulator.control.settings(device_delete_status=405)
     leave(customer)
     sweep(client=podero_client(), now=timezone.now())
     customer.opt_in()
