@@ -60,7 +60,7 @@ def find_devices(*, client: podero.PoderoClient, attempt: OnboardingSession) -> 
 def find_newcomers(*, client: podero.PoderoClient, attempt: OnboardingSession) -> list[Finding]:
     """Devices in the customer's collections that we do not know and that are young enough.
 
-    One that was removed before the attempt began is known no more, where Podero tells its age.
+    One that was removed is new again where Podero made it after that, for this attempt.
 
     Raises podero.PoderoError when Podero could not be asked.
     """
@@ -69,15 +69,16 @@ def find_newcomers(*, client: podero.PoderoClient, attempt: OnboardingSession) -
         return []
     listed = client.list_devices(user_id)
     on_record = Device.objects.filter(podero_id__in=[device.id for device in listed])
-    known = set(on_record.values_list("podero_id", flat=True))
-    removed_before = on_record.filter(removed_at__lt=attempt.started_at)
-    forgotten = set(removed_before.values_list("podero_id", flat=True))
+    removed_at = dict(on_record.values_list("podero_id", "removed_at"))
     since = (attempt.opened_at or attempt.started_at) - CLOCK_TOLERANCE
 
     def is_new(device: podero.Device) -> bool:
-        if device.created_at is None:
-            return device.id not in known
-        return device.created_at >= since and device.id not in known - forgotten
+        if device.id not in removed_at:
+            return device.created_at is None or device.created_at >= since
+        gone_at = removed_at[device.id]
+        if gone_at is None or device.created_at is None:
+            return False
+        return device.created_at > gone_at and attempt.started_at > gone_at
 
     return [
         Finding(device, is_proven=device.id == attempt.returned_device_id)

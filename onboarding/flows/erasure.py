@@ -59,7 +59,8 @@ def erase_customer(
         raise UnableToErase("not_asked")
     with transaction.atomic():
         # Linking holds the customer too: what is seen here is so until the end.
-        customer.hold()
+        PoderoUser.objects.select_for_update().get(pk=customer.pk)
+        customer.refresh_from_db()
         _refuse_while_a_form_is_open(customer, now=now)
         _refuse_while_steered(customer)
         erased = _erase(customer)

@@ -71,7 +71,7 @@ def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now:
 
 def hold_consent(attempt: OnboardingSession) -> None:
     """Keep a withdrawal out until the surrounding transaction has ended. Raises HasLeft."""
-    PoderoUser.objects.select_for_update().get(pk=attempt.podero_user_id)
+    PoderoUser.objects.held().get(pk=attempt.podero_user_id)
     if not Consent.objects.filter(pk=attempt.consent_id, withdrawn_at=None).exists():
         raise HasLeft
 
@@ -84,7 +84,7 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     """
     is_undone = False
     with transaction.atomic():
-        PoderoUser.objects.select_for_update().get(pk=attempt.podero_user_id)
+        PoderoUser.objects.held().get(pk=attempt.podero_user_id)
         own = Device.objects.for_customer(attempt.podero_user)
         agreed_anew = set(
             own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)

@@ -37,7 +37,7 @@ PROMPT = timedelta(minutes=1)
 def want_device_removed(*, device: Device, now: datetime) -> bool:
     """The customer wants one device gone: off, then removed. False when that was so before."""
     with transaction.atomic():
-        PoderoUser.objects.select_for_update().get(pk=device.podero_user_id)
+        PoderoUser.objects.held().get(pk=device.podero_user_id)
         device.refresh_from_db()
         if device.is_removal_wanted:
             return False
@@ -164,7 +164,7 @@ def remove_customer(*, client: podero.PoderoClient, customer: PoderoUser, now: d
 def _claim_device(device: Device, *, now: datetime) -> bool:
     """Linking holds the customer too: it comes before this, and is seen, or after, and sees it."""
     with transaction.atomic():
-        PoderoUser.objects.select_for_update().get(pk=device.podero_user_id)
+        PoderoUser.objects.held().get(pk=device.podero_user_id)
         if not due_devices(now=now).filter(pk=device.pk).exists():
             return False
         device.refresh_from_db()

@@ -32,6 +32,7 @@ class Acknowledgement:
     attempts: list[OnboardingSession]
     devices: list[Device]
     is_user_removed: bool
+    is_user_refused: bool
     may_bring_device: bool
 
     @property
@@ -44,7 +45,7 @@ class Acknowledgement:
 
     @property
     def has_refusals(self) -> bool:
-        return any(device.is_removal_refused for device in self.devices)
+        return self.is_user_refused or any(device.is_removal_refused for device in self.devices)
 
 
 def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
@@ -95,5 +96,6 @@ def acknowledge(*, customer: PoderoUser, at: datetime, now: datetime) -> Acknowl
         attempts=list(attempts.exclude(state=State.LINKED).order_by("started_at", "pk")),
         devices=list(own.select_related("attempt__consent").order_by("pk")),
         is_user_removed=customer.is_removed,
+        is_user_refused=customer.is_removal_refused,
         may_bring_device=customer.attempts.that_may_bring_a_device(now=now).exists(),
     )

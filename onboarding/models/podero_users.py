@@ -16,6 +16,15 @@ from onboarding.podero import zones
 
 
 class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
+    def held(self) -> PoderoUserQuerySet:
+        """With a lock that keeps leaving, linking and removing for a customer apart.
+
+        Not the strongest one, which would also keep out the check of a foreign key to the
+        customer: that comes at the end of a transaction that has locked other rows, in which
+        whoever holds the customer may be interested.
+        """
+        return self.select_for_update(no_key=True)
+
     def of(self, account: AbstractBaseUser) -> PoderoUser:
         """The customer behind a signed-in account, made on first need.
 
@@ -74,7 +83,7 @@ class PoderoUser(Removable, Claimable):
     def hold(self) -> None:
         """Keep leaving, linking and removing for this customer apart until the surrounding
         transaction ends, and bring this copy up to date."""
-        self.refresh_from_db(from_queryset=PoderoUser.objects.select_for_update())
+        self.refresh_from_db(from_queryset=PoderoUser.objects.held())
 
     def is_claimed(self, *, now: datetime) -> bool:
         """Whether a process was about to make, replace or remove the Podero user when this copy
