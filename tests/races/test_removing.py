@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from onboarding.clients import podero_client
 from onboarding.flows import devices, removal, withdrawal
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, Mail, PoderoUser
-from tests.factories import make_customer
+from tests.factories import make_consent, make_customer
 from tests.journeys.customer import Customer
 from tests.journeys.test_leaving import is_steered, link_a_device
 from tests.journeys.test_removal import comes_back_naming, user_at_podero_by_id
@@ -106,13 +107,18 @@ def test_return_while_podero_is_asked_to_remove_the_device_waits_for_the_answer(
         customer.opt_in()
         comes_back_naming(customer, simulator, device)
 
-    client: Any = Between("delete_device", link_again)
+    def delete_device(*args: Any) -> None:
+        at_once(link_again)
+        assert customer.attempt.state == "returned"
+        podero_client().delete_device(*args)
+
+    client: Any = SimpleNamespace(delete_device=delete_device)
     removal.remove_device(client=client, device=device, now=timezone.now())
 
     device.refresh_from_db()
     assert device.is_removed
-    assert customer.attempt.state == "returned"
-    assert customer.attempt.failure_code == ""
+    told = [event.event for event in customer.attempt.events.order_by("pk")]
+    assert told == ["consented", "opened", "returned", "nothing_found"]
 
 
 def test_older_page_that_switches_on_during_the_removal_changes_nothing(
@@ -176,6 +182,15 @@ def test_whoever_agrees_anew_while_their_user_is_removed_waits_and_gets_a_new_on
     session = simulator.control.state()["sessions"][-1]
     assert session["user_id"] == str(customer.podero_user.podero_id)
     assert user_at_podero_by_id(simulator, session["user_id"])["deleted_at"] is None
+
+
+def test_living_consent_keeps_the_user_whatever_else_is_on_record(customer: Customer) -> None:
+    row = leaving(customer)
+    assert removal.due_customers(now=timezone.now()).exists()
+
+    make_consent(row)
+
+    assert not removal.due_customers(now=timezone.now()).exists()
 
 
 def test_leaving_and_agreeing_anew_at_once_never_half_of_each(
