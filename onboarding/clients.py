@@ -105,16 +105,17 @@ _places = threading.BoundedSemaphore(settings.PODERO_MAX_WAITING)
 
 
 @contextmanager
-def place_in_line() -> Iterator[podero.PoderoClient]:
+def place_in_line(*, at_most_seconds: float | None = None) -> Iterator[podero.PoderoClient]:
     """The client, for a request that a customer waits for. Raises TooManyWaiting at once.
 
     Podero being slow then never takes all threads of a web process away from our own pages, and
-    no customer waits longer than two slow calls take.
+    no customer waits longer than two slow calls take, or than told.
     """
     if not _places.acquire(blocking=False):
         raise TooManyWaiting
     try:
-        with podero.within(2 * settings.PODERO_TIMEOUT_SECONDS):
+        longest = 2 * settings.PODERO_TIMEOUT_SECONDS
+        with podero.within(longest if at_most_seconds is None else min(at_most_seconds, longest)):
             yield podero_client()
     finally:
         _places.release()

@@ -19,9 +19,10 @@ from django.urls import reverse
 from django.utils import timezone, translation
 
 from onboarding.branding import brand
-from onboarding.flows import reminders
+from onboarding.flows import reminders, withdrawal
 from onboarding.flows.mails import NotSent
 from onboarding.models import Consent, Mail
+from onboarding.models.devices import makers_of
 
 
 class MailServer:
@@ -83,6 +84,8 @@ def _context(mail: Mail) -> dict[str, Any]:
     consent = mail.consent
     if mail.kind == Mail.Kind.REMINDER:
         return _reminder_context(consent)
+    if mail.kind == Mail.Kind.WITHDRAWAL:
+        return _withdrawal_context(mail)
     return {
         **brand(),
         "consent": consent,
@@ -102,6 +105,24 @@ def _reminder_context(consent: Consent) -> dict[str, Any]:
         "attempt": attempt,
         "address": settings.SITE_URL + reverse("attempt", args=[attempt.reference]),
         "stop_address": settings.SITE_URL + stop_path,
+    }
+
+
+def _withdrawal_context(mail: Mail) -> dict[str, Any]:
+    customer, at = mail.consent.podero_user, mail.consent.withdrawn_at
+    if at is None:
+        raise ValueError("acknowledgement of a withdrawal that was none")
+    ended = withdrawal.acknowledge(customer=customer, at=at, now=timezone.now())
+    return {
+        **brand(),
+        "customer": customer,
+        "ended": ended,
+        "remains": plain(
+            render_to_string(
+                "onboarding/partials/_maker_access.html", {"makers": makers_of(ended.devices)}
+            )
+        ),
+        "address": settings.SITE_URL + reverse("left"),
     }
 
 

@@ -49,7 +49,10 @@ class FailureCode(TextChoices):
     UNAUTHORIZED = "podero_unauthorized", _("Podero does not accept our credentials")
     REFUSED = "podero_refused", _("Podero refused the request")
     UNEXPECTED_REPLY = "unexpected_reply", _("Podero's answer could not be understood")
-    EMAIL_TAKEN = "email_taken", _("The e-mail address belongs to another Podero user")
+    EMAIL_TAKEN = (
+        "email_taken",
+        _("Another or a deleted Podero user has the e-mail address or number"),
+    )
     PRICE_ZONE_MISSING = "price_zone_missing", _("No price zone is known for the customer")
     NOT_CONFIRMED = "not_confirmed", _("Podero confirmed no device in time")
     NEVER_OPENED = "never_opened", _("The hosted form was never opened")
@@ -79,6 +82,9 @@ class Event(TextChoices):
     CLAIM_FREED = "claim_freed", _("Taken over after an interruption")
     WITHDRAWN = "withdrawn", _("Customer withdrew")
     REMINDED = "reminded", _("Reminder sent")
+    REMOVAL_WANTED = "removal_wanted", _("Device is to be removed")
+    REMOVED = "removed", _("Device removed at Podero")
+    REMOVAL_FAILED = "removal_failed", _("Device could not be removed")
 
 
 class Actor(TextChoices):

@@ -10,7 +10,17 @@ from django.utils import timezone
 from kombu.exceptions import ChannelError, OperationalError
 
 from onboarding.clients import podero_client
-from onboarding.flows import devices, expiry, handoff, lookups, mails, retention, returning, sweep
+from onboarding.flows import (
+    devices,
+    expiry,
+    handoff,
+    lookups,
+    mails,
+    removal,
+    retention,
+    returning,
+    sweep,
+)
 from onboarding.letters import mail_server
 from onboarding.models import Device, OnboardingSession, PoderoUser
 
@@ -53,6 +63,12 @@ def switch_customer_devices(*, customer_id: int, **_later: Any) -> None:
         devices.switch_optimization(client=podero_client(), device=device, now=now)
 
 
+@shared_task(name="onboarding.carry_out_removal")
+def carry_out_removal(*, customer_id: int, **_later: Any) -> None:
+    customer = PoderoUser.objects.get(pk=customer_id)
+    removal.carry_out(client=podero_client(), customer=customer, now=timezone.now())
+
+
 @shared_task(name="onboarding.refresh_devices")
 def refresh_devices(*, customer_id: int, **_later: Any) -> None:
     customer = PoderoUser.objects.get(pk=customer_id)
@@ -72,6 +88,16 @@ def look_up_due_attempts() -> None:
 @shared_task(name="onboarding.switch_due_devices")
 def switch_due_devices() -> None:
     sweep.switch_due_devices(client=podero_client(), now=timezone.now())
+
+
+@shared_task(name="onboarding.remove_due_devices")
+def remove_due_devices() -> None:
+    sweep.remove_due_devices(client=podero_client(), now=timezone.now())
+
+
+@shared_task(name="onboarding.remove_due_customers")
+def remove_due_customers() -> None:
+    sweep.remove_due_customers(client=podero_client(), now=timezone.now())
 
 
 @shared_task(name="onboarding.refresh_due_devices")

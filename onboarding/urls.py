@@ -14,6 +14,7 @@ from onboarding.views import (
     leave,
     receipts,
     reminders,
+    removal,
     returning,
     start,
 )
@@ -50,8 +51,10 @@ urlpatterns = [
     path(
         "optimize/devices/<uuid:reference>/confirm/", devices.confirm_device, name="confirm_device"
     ),
+    path("optimize/devices/<uuid:reference>/remove/", removal.remove_device, name="remove_device"),
     path("optimize/leave/", leave.leave, name="leave"),
     path("optimize/leave/done/", leave.left, name="left"),
+    path("optimize/leave/reason/", leave.leaving_reason, name="leaving_reason"),
     path("brand.<str:version>.css", brand.brand_css, name="brand_css"),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+# What a DELETE may answer; the first two do what they say, the others refuse without effect.
+DELETE_STATUSES = (200, 204, 403, 404, 405, 409, 422)
+
 CHOICES: dict[str, tuple[object, ...]] = {
     "create_status": (200, 201),
     "duplicate_status": (400, 409, 422),
     "token_body": ("json", "form", "any"),
-    "device_delete_status": (200, 204, 404, 405),
-    "user_delete_status": (200, 204),
+    "device_delete_status": DELETE_STATUSES,
+    "user_delete_status": DELETE_STATUSES,
     "cue_secret_status": (401, 403, 404),
 }
 

@@ -4,5 +4,6 @@ from onboarding.admin.attempts import AttemptAdmin
 from onboarding.admin.consents import ConsentAdmin
 from onboarding.admin.customers import CustomerAdmin
 from onboarding.admin.devices import DeviceAdmin
+from onboarding.admin.leaving_reasons import LeavingReasonAdmin
 
-__all__ = ["AttemptAdmin", "ConsentAdmin", "CustomerAdmin", "DeviceAdmin"]
+__all__ = ["AttemptAdmin", "ConsentAdmin", "CustomerAdmin", "DeviceAdmin", "LeavingReasonAdmin"]

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.admin.consents import ConsentInline
-from onboarding.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from onboarding.admin.read_only import ReadOnlyInline
+from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
+from onboarding.flows import removal
 from onboarding.models import Device, OnboardingSession, PoderoUser
 
 
@@ -18,13 +21,20 @@ class AttemptInline(ReadOnlyInline):
 
 class DeviceInline(ReadOnlyInline):
     model = Device
-    fields = ("label", "device_type", "linked_at", "confirmed_at", "is_optimization_active")
+    fields = (
+        "label",
+        "device_type",
+        "linked_at",
+        "is_optimization_active",
+        "removed_at",
+        "removal_refused_status",
+    )
     readonly_fields = fields
     show_change_link = True
 
 
 @admin.register(PoderoUser)
-class CustomerAdmin(ReadOnlyAdmin):
+class CustomerAdmin(RemovableAdmin):
     list_display = (
         "external_user_id",
         "is_known_to_podero",
@@ -32,8 +42,14 @@ class CustomerAdmin(ReadOnlyAdmin):
         "price_zone",
         "created_at",
         "withdrawn_at",
+        "removal",
     )
-    list_filter = ("price_zone", "language", ("withdrawn_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        RemovalFilter,
+        "price_zone",
+        "language",
+        ("withdrawn_at", admin.EmptyFieldListFilter),
+    )
     ordering = ("-created_at",)
     search_fields = (
         "email__iexact",
@@ -57,9 +73,13 @@ class CustomerAdmin(ReadOnlyAdmin):
         "created_at",
         "withdrawn_at",
         "reminders_stopped_at",
+        *REMOVAL_FIELDS,
     )
     inlines = (AttemptInline, DeviceInline, ConsentInline)
 
     @admin.display(description=_("known to Podero"), boolean=True)
     def is_known_to_podero(self, customer: PoderoUser) -> bool:
         return customer.podero_id is not None
+
+    def want_again(self, row: PoderoUser) -> bool:
+        return removal.try_again(customer=row, now=timezone.now())

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.admin.read_only import ReadOnlyAdmin
+from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
+from onboarding.flows import removal
 from onboarding.models import Device
 
 
 @admin.register(Device)
-class DeviceAdmin(ReadOnlyAdmin):
+class DeviceAdmin(RemovableAdmin):
     list_display = (
         "label",
         "device_type",
@@ -17,10 +19,12 @@ class DeviceAdmin(ReadOnlyAdmin):
         "is_optimization_wanted",
         "is_optimization_active",
         "is_authenticated",
+        "removal",
         "linked_at",
         "checked_at",
     )
     list_filter = (
+        RemovalFilter,
         "device_type",
         "is_authenticated",
         "is_optimization_wanted",
@@ -59,6 +63,7 @@ class DeviceAdmin(ReadOnlyAdmin):
         "checked_at",
         "tries",
         "next_try_at",
+        *REMOVAL_FIELDS,
     )
 
     @admin.display(description=_("customer"), ordering="podero_user__external_user_id")
@@ -68,3 +73,6 @@ class DeviceAdmin(ReadOnlyAdmin):
     @admin.display(description=_("confirmed"), boolean=True)
     def is_confirmed(self, device: Device) -> bool:
         return device.is_confirmed
+
+    def want_again(self, row: Device) -> bool:
+        return removal.try_device_again(device=row, now=timezone.now())

@@ -122,7 +122,8 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
     try:
         listed = {found.id: found for found in client.list_devices(user_id)}
         own = list(Device.objects.for_customer(customer).order_by("pk"))
-        missing = [device for device in own if device.podero_id not in listed]
+        present = [device for device in own if not device.is_removed]
+        missing = [device for device in present if device.podero_id not in listed]
         for device in missing:
             # A list may lag behind, so the device itself has the last word.
             kind = podero.DeviceType(device.device_type)
@@ -138,6 +139,6 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
     for device in own:
         if device.podero_id in listed:
             device.record_seen(listed[device.podero_id], at=now)
-        else:
+        elif not device.is_removed:
             device.record_missing(at=now)
     return True

@@ -60,22 +60,30 @@ def find_devices(*, client: podero.PoderoClient, attempt: OnboardingSession) -> 
 def find_newcomers(*, client: podero.PoderoClient, attempt: OnboardingSession) -> list[Finding]:
     """Devices in the customer's collections that we do not know and that are young enough.
 
+    One that was removed is new again where Podero made it after that, for this attempt.
+
     Raises podero.PoderoError when Podero could not be asked.
     """
     user_id = attempt.podero_user.podero_id
     if user_id is None:
         return []
     listed = client.list_devices(user_id)
-    known = set(
-        Device.objects.filter(podero_id__in=[device.id for device in listed]).values_list(
-            "podero_id", flat=True
-        )
-    )
+    on_record = Device.objects.filter(podero_id__in=[device.id for device in listed])
+    removed_at = dict(on_record.values_list("podero_id", "removed_at"))
     since = (attempt.opened_at or attempt.started_at) - CLOCK_TOLERANCE
+
+    def is_new(device: podero.Device) -> bool:
+        if device.id not in removed_at:
+            return device.created_at is None or device.created_at >= since
+        gone_at = removed_at[device.id]
+        if gone_at is None or device.created_at is None:
+            return False
+        return device.created_at > gone_at and attempt.started_at > gone_at
+
     return [
         Finding(device, is_proven=device.id == attempt.returned_device_id)
         for device in listed
-        if device.id not in known and (device.created_at is None or device.created_at >= since)
+        if is_new(device)
     ]
 
 

@@ -14,16 +14,16 @@ from onboarding.flows import devices
 from onboarding.flows.personal_data import HELD, log_entries_of, sign_ins_of, told_of
 from onboarding.models import Device, ErasedCount, OnboardingSession, PoderoUser
 from onboarding.models.append_only import erase
-from onboarding.states import State
 
-Reason = Literal["not_asked", "steered", "form_open", "staff"]
+Reason = Literal["not_asked", "steered", "being_removed", "form_open", "staff"]
 
 
 class UnableToErase(Exception):
     """Erasing now could leave a device steered that nobody knows of any more, or is no customer's.
 
-    `reason`: Podero could not be asked; a device is steered or is to be; a hosted form may still
-    bring one (until `until`, where that is known); the account is a member of staff's.
+    `reason`: Podero could not be asked; a device is steered or is to be; Podero is still to remove
+    something; a hosted form may still bring a device (until `until`, where that is known); the
+    account is a member of staff's.
     """
 
     def __init__(self, reason: Reason, *, until: datetime | None = None) -> None:
@@ -50,6 +50,7 @@ def erase_customer(
 ) -> Counter[str]:
     """Erase everything held about the customer, the account included; returns what it was.
 
+    A mail that was not sent yet goes too, unsent. What Podero refused to remove is no obstacle.
     Raises UnableToErase, and then nothing is erased.
     """
     if customer.account.is_staff or customer.account.is_superuser:
@@ -60,13 +61,15 @@ def erase_customer(
     with transaction.atomic():
         # Linking holds the customer too: what is seen here is so until the end.
         PoderoUser.objects.select_for_update().get(pk=customer.pk)
-        _refuse_while_steered(customer, now=now)
+        customer.refresh_from_db()
+        _refuse_while_a_form_is_open(customer, now=now)
+        _refuse_while_steered(customer)
         erased = _erase(customer)
         ErasedCount.add(erased, day=now.date())
     return erased
 
 
-def _refuse_while_steered(customer: PoderoUser, *, now: datetime) -> None:
+def _refuse_while_steered(customer: PoderoUser) -> None:
     own = Device.objects.for_customer(customer)
     if own.filter(
         Q(is_optimization_active=True)
@@ -74,15 +77,18 @@ def _refuse_while_steered(customer: PoderoUser, *, now: datetime) -> None:
         | Q(is_optimization_in_doubt=True)
     ).exists():
         raise UnableToErase("steered")
+    if own.filter(removal_due_at__isnull=False).exists() or (
+        # Without its devices gone, the user is not asked about.
+        customer.is_being_removed and not own.present().filter(removal_due_at=None).exists()
+    ):
+        raise UnableToErase("being_removed")
+
+
+def _refuse_while_a_form_is_open(customer: PoderoUser, *, now: datetime) -> None:
     attempts = OnboardingSession.objects.for_customer(customer)
     # Whoever is about to open a form waits here, and then finds the attempt gone.
     list(attempts.select_for_update().order_by("pk").values_list("pk", flat=True))
-    may_bring_one = attempts.exclude(state=State.LINKED).filter(
-        Q(expires_at__gt=now)
-        | Q(state__in=[State.OPEN, State.RETURNED])
-        | Q(state=State.STARTED, claimed_at__isnull=False)
-    )
-    last = may_bring_one.order_by("-expires_at").first()
+    last = attempts.that_may_bring_a_device(now=now).order_by("-expires_at").first()
     if last is not None:
         raise UnableToErase("form_open", until=last.expires_at)
 

@@ -17,6 +17,10 @@ class HasLeft(Exception):
     """The customer withdrew the consent that the attempt rests on."""
 
 
+class BeingRemoved(Exception):
+    """Podero is being asked this moment to remove the device; look again when it has answered."""
+
+
 class DeviceOfAnother(Exception):
     """Our records name another customer as the device's owner; support must look at it."""
 
@@ -31,13 +35,18 @@ def link_devices(
     """Store what the API named as this customer's, and make the attempt `linked`.
 
     Devices that belong to a matched return are to be optimized; the others wait for the
-    customer's word. Raises HasLeft, DeviceOfAnother, or InvalidTransition when the attempt moved
-    on meanwhile.
+    customer's word, and one that the customer wanted removed since they came back still goes.
+    Raises HasLeft, BeingRemoved, DeviceOfAnother, or InvalidTransition when the attempt moved on
+    meanwhile.
     """
     with transaction.atomic():
         hold_consent(attempt)
         for finding in findings:
             device = keep_device(attempt=attempt, found=finding.device, now=now)
+            if device.is_removal_under_way(now=now):
+                raise BeingRemoved
+            if _is_unwanted_since(device, attempt):
+                continue
             device.relink(attempt, at=now)
             if is_return_matched and finding.is_proven and not device.confirm(now=now):
                 device.want_optimization(is_wanted=True, now=now)
@@ -47,39 +56,60 @@ def link_devices(
 def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:
     """Store further devices of an attempt that is linked already; they wait for the customer.
 
-    Raises HasLeft, DeviceOfAnother.
+    Raises HasLeft, BeingRemoved, DeviceOfAnother.
     """
     with transaction.atomic():
         hold_consent(attempt)
         for finding in findings:
-            keep_device(attempt=attempt, found=finding.device, now=now)
+            device = keep_device(attempt=attempt, found=finding.device, now=now)
+            if device.is_removal_under_way(now=now):
+                raise BeingRemoved
+            if device.is_removed:
+                device.relink(attempt, at=now)
             attempt.note(Event.MORE_FOUND, at=now, actor=Actor.SYSTEM)
 
 
 def hold_consent(attempt: OnboardingSession) -> None:
     """Keep a withdrawal out until the surrounding transaction has ended. Raises HasLeft."""
-    PoderoUser.objects.select_for_update().get(pk=attempt.podero_user_id)
+    PoderoUser.objects.held().get(pk=attempt.podero_user_id)
     if not Consent.objects.filter(pk=attempt.consent_id, withdrawn_at=None).exists():
         raise HasLeft
 
 
-def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:
-    """Keep what turned up for a customer who has left, to be switched off until Podero agrees.
+def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> bool:
+    """Keep what turned up for a customer who has left, to be switched off and then removed until
+    Podero agrees; False when there was nothing to undo.
 
     A device that has since been linked again under a new consent is left alone.
     """
-    own = Device.objects.for_customer(attempt.podero_user)
-    agreed_anew = set(
-        own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
-    )
-    for finding in findings:
-        if finding.device.id in agreed_anew:
-            continue
-        try:
-            device = keep_device(attempt=attempt, found=finding.device, now=now)
-        except DeviceOfAnother:
-            continue
-        device.want_optimization(is_wanted=False, now=now)
+    is_undone = False
+    with transaction.atomic():
+        PoderoUser.objects.held().get(pk=attempt.podero_user_id)
+        own = Device.objects.for_customer(attempt.podero_user)
+        agreed_anew = set(
+            own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
+        )
+        for finding in findings:
+            if finding.device.id in agreed_anew:
+                continue
+            try:
+                device = keep_device(attempt=attempt, found=finding.device, now=now)
+            except DeviceOfAnother:
+                continue
+            device.want_optimization(is_wanted=False, now=now)
+            device.want_removal(now=now)
+            is_undone = True
+    return is_undone
+
+
+def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:
+    """Whether the customer wanted the device gone after coming back with this attempt.
+
+    For an attempt that did not come back it is not known when the device was linked: then it is
+    kept, to be asked about.
+    """
+    unwanted_at, returned_at = device.removal_wanted_at, attempt.returned_at
+    return unwanted_at is not None and returned_at is not None and unwanted_at > returned_at
 
 
 def keep_device(*, attempt: OnboardingSession, found: podero.Device, now: datetime) -> Device:

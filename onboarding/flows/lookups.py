@@ -51,6 +51,8 @@ def _record_found(
     except keeping.HasLeft:
         keeping.undo_devices(attempt=attempt, findings=findings, now=now)
         return False
+    except keeping.BeingRemoved:
+        return False
     except keeping.DeviceOfAnother:
         logger.error(
             "Device is on record for another customer", extra={"attempt": attempt.reference}

@@ -44,10 +44,12 @@ def start_attempt(
 ) -> OnboardingSession:
     """Record consent and attempt; the same `submission` again gives the attempt it made before.
 
-    Raises OnboardingSession.DoesNotExist when the submission is another customer's.
+    Raises OnboardingSession.DoesNotExist when the submission is another customer's, or the
+    customer is being erased.
     """
     try:
         with transaction.atomic():
+            customer.hold()
             text = ConsentText.objects.of(
                 version=agreement.version, language=agreement.language, body=agreement.words
             )
@@ -71,7 +73,7 @@ def start_attempt(
             attempt.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
             reminders.plan_reminder(attempt=attempt, now=now)
             customer.record_return_to_service()
-    except IntegrityError:
+    except (IntegrityError, PoderoUser.DoesNotExist):
         return OnboardingSession.objects.get(submission=submission, podero_user=customer)
     return attempt
 

@@ -28,6 +28,14 @@ from onboarding.models import (
 _OURS = "a number of this database that says nothing elsewhere"
 _KEY = "a key that would let whoever reads the file act as the customer"
 _WORK = "when background work looks at the row again"
+_REMOVAL = (
+    "removal_wanted_at",
+    "removal_refusals",
+    "removal_refused_status",
+    "removal_failure_code",
+    "removed_at",
+)
+_REMOVING = {"removal_due_at": _WORK, "removal_tries": _WORK}
 _CLAIM = {"id": _OURS, "claimed_at": _WORK, "tries": _WORK, "next_try_at": _WORK}
 
 
@@ -87,8 +95,9 @@ HELD = (
             "connection_status",
             "checked_at",
             "missing_since",
+            *_REMOVAL,
         ),
-        _CLAIM | {"podero_user": _OURS},
+        _CLAIM | _REMOVING | {"podero_user": _OURS},
     ),
     Held(
         "attempts",
@@ -159,8 +168,9 @@ HELD = (
             "created_at",
             "withdrawn_at",
             "reminders_stopped_at",
+            *_REMOVAL,
         ),
-        _CLAIM,
+        _CLAIM | _REMOVING,
     ),
     Held(
         "account",

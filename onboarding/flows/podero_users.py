@@ -15,7 +15,7 @@ DUPLICATE_STATUSES = frozenset({400, 409, 422})
 
 
 class UserBeingMade(Exception):
-    """Another process is making this customer's Podero user right now."""
+    """Another process is making, replacing or removing this customer's Podero user right now."""
 
 
 class EmailTaken(Exception):
@@ -28,6 +28,9 @@ def ensure_podero_user(*, client: podero.PoderoClient, customer: PoderoUser, now
     Raises UserBeingMade, EmailTaken, or podero.PoderoError when Podero could not be asked.
     """
     if customer.podero_id is not None:
+        if customer.is_claimed(now=now):
+            # It may be gone in a moment.
+            raise UserBeingMade
         return customer.podero_id
     return _find_or_create(
         client=client, customer=customer, looks_first=customer.is_creation_in_doubt, now=now

@@ -1,6 +1,6 @@
 """Erase what is no longer needed, and keep a count of it.
 
-What hangs on something goes before it: devices of customers who left, then attempts, then
+What hangs on something goes before it: devices that were removed or whose customers left, then attempts, then
 consents, then customers of whom nothing is left. A living consent keeps its customer, a living
 device its attempt.
 """
@@ -69,12 +69,8 @@ def _old_consents(withdrawn_before: datetime) -> QuerySet[Consent]:
 
 
 def _dead_devices(before: datetime) -> QuerySet[Device]:
-    return Device.objects.filter(
-        attempt__consent__withdrawn_at__lt=before,
-        is_optimization_wanted=False,
-        is_optimization_active=False,
-        is_optimization_in_doubt=False,
-    )
+    over = Q(attempt__consent__withdrawn_at__lt=before) | Q(removed_at__lt=before)
+    return Device.objects.off().filter(over, removal_due_at=None)
 
 
 def _empty_customers(before: datetime) -> QuerySet[PoderoUser]:
@@ -85,6 +81,7 @@ def _empty_customers(before: datetime) -> QuerySet[PoderoUser]:
         devices=None,
         attempts=None,
         created_at__lt=before,
+        removal_due_at=None,
         account__is_staff=False,
         account__is_superuser=False,
     )

@@ -82,6 +82,8 @@ def _record_found(
     except keeping.HasLeft:
         keeping.undo_devices(attempt=attempt, findings=findings, now=now)
         _give_up(attempt, FailureCode.WITHDRAWN, now=now)
+    except keeping.BeingRemoved:
+        _record_nothing_found(attempt, now=now)
     except keeping.DeviceOfAnother:
         logger.error("Device is on record for another customer", extra=_about(attempt))
         _give_up(attempt, FailureCode.NOT_CONFIRMED, now=now)

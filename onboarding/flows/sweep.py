@@ -15,7 +15,7 @@ from typing import TypeVar
 from django.db.models import Min, Q
 
 from onboarding import podero
-from onboarding.flows import devices, expiry, handoff, lookups, mails, retention, returning
+from onboarding.flows import devices, expiry, handoff, lookups, mails, removal, retention, returning
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import AWAITING_DEVICE, State
 
@@ -57,13 +57,31 @@ def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
 
 def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     """Refresh the devices of customers that have not been read for a while, oldest first."""
-    oldest = Min("devices__checked_at", filter=Q(devices__missing_since=None))
+    oldest = Min(
+        "devices__checked_at", filter=Q(devices__missing_since=None, devices__removed_at=None)
+    )
     due = PoderoUser.objects.alias(oldest=oldest).filter(
         oldest__lte=now - devices.UNWATCHED_PERIOD, podero_id__isnull=False
     )
     return _each(
         due.order_by("oldest")[:BATCH],
         lambda customer, at: devices.refresh_devices(client=client, customer=customer, now=at),
+        now=now,
+    )
+
+
+def remove_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
+    return _each(
+        removal.due_devices(now=now)[:BATCH],
+        lambda device, at: removal.remove_device(client=client, device=device, now=at),
+        now=now,
+    )
+
+
+def remove_due_customers(*, client: podero.PoderoClient, now: datetime) -> int:
+    return _each(
+        removal.due_customers(now=now)[:BATCH],
+        lambda customer, at: removal.remove_customer(client=client, customer=customer, now=at),
         now=now,
     )
 
@@ -77,12 +95,15 @@ def sweep(
     """
     clock = _clock_from(now)
     expiry.forget_ended_sign_ins()
-    # In this order a return that is confirmed has its device switched on in the same sweep.
+    # In this order a return that is confirmed has its device switched on in the same sweep, and
+    # what is switched off for good is removed in it.
     return {
         "claims freed": expiry.free_stuck_claims(now=clock()),
         "returns checked": verify_due_returns(client=client, now=clock()),
         "attempts looked up": look_up_due_attempts(client=client, now=clock()),
         "devices switched": switch_due_devices(client=client, now=clock()),
+        "devices removed": remove_due_devices(client=client, now=clock()),
+        "users removed": remove_due_customers(client=client, now=clock()),
         "customers' devices refreshed": refresh_due_devices(client=client, now=clock()),
         "attempts expired": expiry.expire_unopened_attempts(now=clock()),
         "mails taken up": mails.send_due_mails(post=post, now=clock()) if post else 0,

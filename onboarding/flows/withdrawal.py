@@ -3,32 +3,75 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
-from onboarding.models import Consent, Device, InvalidTransition, PoderoUser
+from onboarding.models import (
+    Consent,
+    Device,
+    InvalidTransition,
+    Mail,
+    OnboardingSession,
+    PoderoUser,
+)
 from onboarding.states import Event, State
 
 logger = logging.getLogger(__name__)
 
 
-def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
-    """End all consents and attempts, and want no device steered; returns the devices. Repeatable.
+@dataclass(frozen=True)
+class Acknowledgement:
+    """What one withdrawal ended, and how it stands at Podero by now."""
 
-    Switching them off at Podero is left to `devices.switch_optimization`, retried until done.
+    at: datetime
+    consents: list[Consent]
+    attempts: list[OnboardingSession]
+    devices: list[Device]
+    is_user_removed: bool
+    is_user_refused: bool
+    may_bring_device: bool
+
+    @property
+    def is_all_off(self) -> bool:
+        return all(device.is_settled for device in self.devices)
+
+    @property
+    def is_all_removed(self) -> bool:
+        return self.is_user_removed and all(device.is_removed for device in self.devices)
+
+    @property
+    def has_refusals(self) -> bool:
+        return self.is_user_refused or any(device.is_removal_refused for device in self.devices)
+
+
+def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
+    """End all consents and attempts, and want nothing steered or left at Podero. Repeatable.
+
+    Returns the devices. Switching off and removing are left to `removal`, retried until done. The
+    acknowledgement is mailed once per withdrawal, where mails are sent; a customer who is erased
+    before that is not written to any more.
     """
     with transaction.atomic():
         # Devices that are being linked this moment wait here, and then find the consent gone.
-        PoderoUser.objects.select_for_update().get(pk=customer.pk)
-        if (
-            Consent.objects.filter(podero_user=customer).withdraw(at=now)
-            or customer.withdrawn_at is None
-        ):
+        customer.hold()
+        living = customer.consents.filter(withdrawn_at=None).order_by("-pk")
+        newest = living.first()
+        Consent.objects.filter(podero_user=customer).withdraw(at=now)
+        if newest is not None or customer.withdrawn_at is None:
             customer.record_withdrawal(at=now)
-        devices = list(Device.objects.for_customer(customer).order_by("pk"))
+            # Known there or not: somebody may be about to make the user this moment.
+            customer.want_removal(now=now)
+        if newest is not None and settings.IS_MAIL_ON:
+            Mail.objects.create(consent=newest, kind=Mail.Kind.WITHDRAWAL, next_try_at=now)
+        devices = list(Device.objects.for_customer(customer).present().order_by("pk"))
         for device in devices:
             device.want_optimization(is_wanted=False, now=now)
+            if newest is not None or not device.is_removal_wanted:
+                device.want_removal(now=now)
     for attempt in customer.attempts.filter(state__in=[State.STARTED, State.OPEN]):
         try:
             attempt.mark_cancelled(at=now, event=Event.WITHDRAWN)
@@ -36,3 +79,23 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
             # It came back this very moment; verification sees the withdrawn consent and undoes it.
             logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
     return devices
+
+
+def acknowledge(*, customer: PoderoUser, at: datetime, now: datetime) -> Acknowledgement:
+    """What the customer's withdrawal of this moment ended, with what turned up since."""
+    ended = customer.consents.filter(withdrawn_at=at)
+    own = Device.objects.for_customer(customer).filter(
+        Q(removed_at=None) | Q(removed_at__gte=at), attempt__consent__withdrawn_at__lte=at
+    )
+    attempts = customer.attempts.filter(consent__in=ended).filter(
+        Q(finished_at=None) | Q(finished_at__gte=at)
+    )
+    return Acknowledgement(
+        at=at,
+        consents=list(ended.select_related("text").order_by("given_at", "pk")),
+        attempts=list(attempts.exclude(state=State.LINKED).order_by("started_at", "pk")),
+        devices=list(own.select_related("attempt__consent").order_by("pk")),
+        is_user_removed=customer.is_removed,
+        is_user_refused=customer.is_removal_refused,
+        may_bring_device=customer.attempts.that_may_bring_a_device(now=now).exists(),
+    )

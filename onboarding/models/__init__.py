@@ -5,6 +5,7 @@ from onboarding.models.consents import Consent, ConsentText
 from onboarding.models.devices import Device
 from onboarding.models.erasures import ErasedCount
 from onboarding.models.handoffs import UsedHandoff
+from onboarding.models.leaving_reasons import LeavingReason
 from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
 
@@ -14,6 +15,7 @@ __all__ = [
     "Device",
     "ErasedCount",
     "InvalidTransition",
+    "LeavingReason",
     "Mail",
     "OnboardingSession",
     "PoderoUser",

@@ -71,6 +71,14 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         latest = self.filter(state__in=UNFINISHED, continued_by=None)
         return latest.exclude(continues__state=State.LINKED)
 
+    def that_may_bring_a_device(self, *, now: datetime) -> OnboardingSessionQuerySet:
+        """Those whose hosted form may still be finished, or is being opened or looked at."""
+        return self.exclude(state=State.LINKED).filter(
+            Q(expires_at__gt=now)
+            | Q(state__in=[State.OPEN, State.RETURNED])
+            | Q(state=State.STARTED, claimed_at__isnull=False)
+        )
+
     def due(self, *states: State, now: datetime) -> OnboardingSessionQuerySet:
         return self.filter(state__in=states, next_try_at__lte=now).order_by("pk")
 

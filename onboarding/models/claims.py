@@ -16,6 +16,11 @@ def unclaimed(now: datetime) -> Q:
     return Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LIFETIME)
 
 
+def is_recent(claimed_at: datetime | None, *, now: datetime) -> bool:
+    """Whether the process that claimed then is taken to be alive still."""
+    return claimed_at is not None and claimed_at >= now - CLAIM_LIFETIME
+
+
 class Claimable(models.Model):
     """A row of which one process at a time may ask Podero.
 

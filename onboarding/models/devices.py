@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -10,13 +11,26 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding import podero
 from onboarding.models.attempts import DEVICE_TYPES, OnboardingSession
-from onboarding.models.claims import Claimable
+from onboarding.models.claims import Claimable, is_recent
 from onboarding.models.podero_users import PoderoUser
+from onboarding.models.removals import NOT_TO_BE_REMOVED, Removable
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
     def for_customer(self, podero_user: PoderoUser) -> DeviceQuerySet:
         return self.filter(podero_user=podero_user)
+
+    def present(self) -> DeviceQuerySet:
+        """Those that Podero has not agreed to have removed."""
+        return self.filter(removed_at=None)
+
+    def off(self) -> DeviceQuerySet:
+        """Those that Podero surely leaves alone, as it should."""
+        return self.filter(
+            is_optimization_wanted=False,
+            is_optimization_active=False,
+            is_optimization_in_doubt=False,
+        )
 
     def due(self, *, now: datetime) -> DeviceQuerySet:
         """Devices whose optimization at Podero is not, or not surely, as it should be."""
@@ -26,13 +40,14 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         ).order_by("pk")
 
 
-class Device(Claimable):
+class Device(Removable, Claimable):
     """A device that Podero's API names as this customer's.
 
     `is_optimization_wanted` is what should be, `is_optimization_active` what Podero last said, and
     `is_optimization_in_doubt` that it may have changed since without our learning of it. While a
     wish is not known to be fulfilled, `next_try_at` says when the row is due. Nothing is wanted
-    before the customer confirmed the device.
+    before the customer confirmed the device, and nothing any more once it is to be removed: only
+    linking it again brings it back.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -62,15 +77,21 @@ class Device(Claimable):
 
     objects = DeviceQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Removable.Meta):
         verbose_name = _("device")
         verbose_name_plural = _("devices")
-        indexes = (models.Index(fields=["next_try_at"], name="device_due"),)
+        indexes = (*Removable.Meta.indexes, models.Index(fields=["next_try_at"], name="device_due"))
         constraints = (
+            *Removable.Meta.constraints,
             models.CheckConstraint(
                 condition=models.Q(is_optimization_wanted=False)
                 | models.Q(confirmed_at__isnull=False),
                 name="only_confirmed_devices_are_optimized",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_optimization_wanted=False)
+                | models.Q(removal_wanted_at__isnull=True),
+                name="devices_to_be_removed_are_not_optimized",
             ),
         )
 
@@ -78,7 +99,10 @@ class Device(Claimable):
         return self.label or str(self.reference)
 
     def claim_guard(self) -> dict[str, Any]:
-        return {"is_optimization_wanted": self.is_optimization_wanted}
+        return {
+            "is_optimization_wanted": self.is_optimization_wanted,
+            "removal_wanted_at": self.removal_wanted_at,
+        }
 
     @property
     def label(self) -> str:
@@ -107,10 +131,20 @@ class Device(Claimable):
     def is_working(self) -> bool:
         return self.is_confirmed and self.is_optimization_active and not self.needs_customer
 
-    def want_optimization(self, *, is_wanted: bool, now: datetime) -> None:
+    def is_removal_under_way(self, *, now: datetime) -> bool:
+        """Whether Podero was being asked to remove it when this copy was read."""
+        return (
+            self.is_removal_wanted
+            and not self.is_removed
+            and self.is_settled
+            and is_recent(self.claimed_at, now=now)
+        )
+
+    def want_optimization(self, *, is_wanted: bool, now: datetime) -> bool:
         """State the wish; `flows.devices` makes Podero follow, at once or later.
 
         It is told to Podero even where it seems fulfilled: somebody else may have switched since.
+        False when it is to be on but the device is to be removed: an older page asked for it.
         """
         fields = {
             "is_optimization_wanted": is_wanted,
@@ -118,31 +152,40 @@ class Device(Claimable):
             "next_try_at": now,
             "tries": 0,
         }
-        Device.objects.filter(pk=self.pk).update(**fields)
+        rows = Device.objects.filter(pk=self.pk)
+        if is_wanted:
+            rows = rows.filter(removal_wanted_at=None)
+        if not rows.update(**fields):
+            return False
         self._set(**fields)
+        return True
 
     def relink(self, attempt: OnboardingSession, *, at: datetime) -> None:
         """Take over that a newer attempt linked the device again.
 
-        What was confirmed under a consent that has ended must be confirmed anew.
+        It is not to be removed any more, or is back. What was confirmed before that, or under a
+        consent that has ended, must be confirmed anew.
         """
         if self.attempt_id == attempt.pk:
             return
         fields: dict[str, Any] = {"attempt": attempt, "linked_at": at}
-        if self.attempt.consent.withdrawn_at is not None:
+        if self.is_removal_wanted or self.attempt.consent.withdrawn_at is not None:
             fields |= {"confirmed_at": None, "is_optimization_wanted": False}
+        fields |= NOT_TO_BE_REMOVED
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
 
     def confirm(self, *, now: datetime) -> bool:
-        """The customer says that it is theirs; False when that had been said before."""
+        """The customer says that it is theirs; False when that had been said before, or when it
+        is to be removed."""
         fields = {
             "confirmed_at": now,
             "is_optimization_wanted": True,
             "next_try_at": now,
             "tries": 0,
         }
-        if not Device.objects.filter(pk=self.pk, confirmed_at=None).update(**fields):
+        rows = Device.objects.filter(pk=self.pk, confirmed_at=None, removal_wanted_at=None)
+        if not rows.update(**fields):
             return False
         self._set(**fields)
         return True
@@ -179,3 +222,9 @@ class Device(Claimable):
         """Podero no longer names the device; when that was first seen stays."""
         Device.objects.filter(pk=self.pk, missing_since=None).update(missing_since=at)
         Device.objects.filter(pk=self.pk).update(checked_at=at)
+
+
+def makers_of(devices: Iterable[Device]) -> list[str]:
+    """The manufacturers, each once, as they are to be named."""
+    makers = {device.manufacturer.casefold(): device.manufacturer for device in devices}
+    return sorted((name for name in makers.values() if name), key=str.casefold)

@@ -19,12 +19,14 @@ class MailQuerySet(models.QuerySet["Mail"]):
 class Mail(Claimable):
     """A mail about a consent that is to be sent, or was; at most one of each kind.
 
-    What it says is written when it is sent, so that nothing is kept here but that it was.
+    The acknowledgement of a withdrawal hangs on the newest of the consents that it ended. What a
+    mail says is written when it is sent, so that nothing is kept here but that it was.
     """
 
     class Kind(models.TextChoices):
         RECEIPT = "receipt", _("receipt")
         REMINDER = "reminder", _("reminder")
+        WITHDRAWAL = "withdrawal", _("acknowledgement of withdrawal")
 
     consent = models.ForeignKey(
         Consent, on_delete=models.CASCADE, related_name="mails", verbose_name=_("consent")

@@ -10,7 +10,8 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.claims import Claimable
+from onboarding.models.claims import Claimable, is_recent
+from onboarding.models.removals import NOT_TO_BE_REMOVED, Removable
 from onboarding.podero import zones
 
 if TYPE_CHECKING:
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
 
 
 class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
+    def held(self) -> PoderoUserQuerySet:
+        """With a lock that keeps leaving, linking and removing for a customer apart.
+
+        Not the strongest one, which would also keep out the check of a foreign key to the
+        customer: that comes at the end of a transaction that has locked other rows, in which
+        whoever holds the customer may be interested.
+        """
+        return self.select_for_update(no_key=True)
+
     def of(self, account: AbstractBaseUser) -> PoderoUser:
         """The customer behind a signed-in account, made on first need.
 
@@ -37,11 +47,12 @@ class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
         return customer
 
 
-class PoderoUser(Claimable):
+class PoderoUser(Removable, Claimable):
     """One customer: the retailer's number for them, and Podero's once it is known.
 
     `is_creation_in_doubt` is written before Podero is asked to make the user, so that a try whose
-    outcome was never learnt makes the next one look before it creates.
+    outcome was never learnt makes the next one look before it creates. It is written again when
+    the user has been removed there: `podero_id` is then empty, and coming back looks first.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -63,7 +74,7 @@ class PoderoUser(Claimable):
 
     objects = PoderoUserQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Removable.Meta):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
 
@@ -74,7 +85,18 @@ class PoderoUser(Claimable):
         return {
             "podero_id": self.podero_id,
             "is_creation_in_doubt": self.is_creation_in_doubt,
+            "removal_wanted_at": self.removal_wanted_at,
         }
+
+    def hold(self) -> None:
+        """Keep leaving, linking and removing for this customer apart until the surrounding
+        transaction ends, and bring this copy up to date."""
+        self.refresh_from_db(from_queryset=PoderoUser.objects.held())
+
+    def is_claimed(self, *, now: datetime) -> bool:
+        """Whether a process was about to make, replace or remove the Podero user when this copy
+        was read."""
+        return is_recent(self.claimed_at, now=now)
 
     @property
     def hosted_language(self) -> str:
@@ -116,6 +138,13 @@ class PoderoUser(Claimable):
         self._set(withdrawn_at=at)
 
     def record_return_to_service(self) -> None:
-        """A new consent ends an earlier withdrawal."""
-        if self.withdrawn_at is not None:
-            self.record_withdrawal(at=None)
+        """A new consent ends an earlier withdrawal, and the wish to be removed with it."""
+        if self.withdrawn_at is None and self.removal_wanted_at is None:
+            return
+        fields = NOT_TO_BE_REMOVED | {"withdrawn_at": None}
+        PoderoUser.objects.filter(pk=self.pk).update(**fields)
+        self._set(**fields)
+
+    def record_podero_user_gone(self) -> bool:
+        """Podero has the user no more; False when the claim was lost to another process."""
+        return self.release(podero_id=None, is_creation_in_doubt=True)

@@ -52,7 +52,8 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
 def _devices(attempt: OnboardingSession) -> list[Device]:
     if attempt.state != State.LINKED:
         return []
-    return list(attempt.devices.select_related("attempt__consent").order_by("pk"))
+    present = Device.objects.present().filter(attempt=attempt)
+    return list(present.select_related("attempt__consent").order_by("pk"))
 
 
 def _next_try_ms(attempt: OnboardingSession) -> int | None:

@@ -20,7 +20,7 @@ _SHOWN_CONSENTS = 20
 @customer_required
 def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     """What is linked, what works and what needs the customer, as last heard from Podero."""
-    own = Device.objects.for_customer(customer).select_related("attempt__consent")
+    own = Device.objects.for_customer(customer).present().select_related("attempt__consent")
     shown = list(own.order_by("-linked_at", "-pk"))
     if device_flow.is_stale(devices=shown, now=timezone.now()):
         nudge(refresh_devices, customer_id=customer.pk)

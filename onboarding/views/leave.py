@@ -6,10 +6,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.flows import withdrawal
-from onboarding.models import Device, PoderoUser
-from onboarding.states import AWAITING_DEVICE
-from onboarding.tasks import nudge, switch_customer_devices
+from onboarding.models import Device, LeavingReason, PoderoUser
+from onboarding.models.devices import makers_of
 from onboarding.views.access import customer_required
+from onboarding.views.undoing import undo_at_podero
+
+_REASON_GIVEN = "reason_given"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -18,14 +20,16 @@ def leave(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     """The second of two steps; the first is the link on every page."""
     if request.method == "POST":
         withdrawal.withdraw(customer=customer, now=timezone.now())
-        nudge(switch_customer_devices, customer_id=customer.pk)
+        undo_at_podero(customer)
         return redirect("left")
     has_consented = customer.consents.filter(withdrawn_at=None).exists()
     if not has_consented and customer.withdrawn_at is not None:
         return redirect("left")
-    devices = list(Device.objects.for_customer(customer).order_by("pk"))
+    devices = list(Device.objects.for_customer(customer).present().order_by("pk"))
     return render(
-        request, "onboarding/leave.html", {"devices": devices, "has_consented": has_consented}
+        request,
+        "onboarding/leave.html",
+        {"devices": devices, "makers": makers_of(devices), "has_consented": has_consented},
     )
 
 
@@ -35,16 +39,35 @@ def left(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     """The dated acknowledgement, which says so while Podero has not followed yet."""
     if customer.withdrawn_at is None:
         return redirect("leave")
-    devices = list(Device.objects.for_customer(customer).order_by("pk"))
+    ended = withdrawal.acknowledge(customer=customer, at=customer.withdrawn_at, now=timezone.now())
     return render(
         request,
         "onboarding/left.html",
         {
             "customer": customer,
-            "devices": devices,
-            "is_pending": not all(device.is_settled for device in devices),
-            "has_open_ends": customer.attempts.filter(
-                state__in=AWAITING_DEVICE, podero_id__isnull=False, next_try_at__isnull=False
-            ).exists(),
+            "ended": ended,
+            "makers": makers_of(ended.devices),
+            "reasons": [] if _has_given_reason(request, customer) else LeavingReason.Reason,
         },
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@customer_required
+def leaving_reason(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
+    """Count the answer to "What got in the way?", once per withdrawal in this browser."""
+    reason = request.POST.get("reason", "")
+    is_asked = customer.withdrawn_at is not None and not _has_given_reason(request, customer)
+    if is_asked and reason in LeavingReason.Reason:
+        LeavingReason.add(LeavingReason.Reason(reason), day=timezone.now().date())
+        request.session[_REASON_GIVEN] = _withdrawal_of(customer)
+    return redirect("left")
+
+
+def _has_given_reason(request: HttpRequest, customer: PoderoUser) -> bool:
+    return bool(request.session.get(_REASON_GIVEN) == _withdrawal_of(customer))
+
+
+def _withdrawal_of(customer: PoderoUser) -> str:
+    """What names this withdrawal in the customer's browser session; it is not stored elsewhere."""
+    return customer.withdrawn_at.isoformat() if customer.withdrawn_at else ""

@@ -9,7 +9,7 @@ from flask import Response
 
 from simulator.api.blueprint import USER_PATH, api, load_user
 from simulator.api.device_schema import writable_fields
-from simulator.api.errors import ApiError, not_found
+from simulator.api.errors import not_found, refuse_deletion
 from simulator.api.schema import Field, query_flag, read_body, web_address
 from simulator.clock import timestamp
 from simulator.devices.behaviour import lose_authentication, touch
@@ -108,10 +108,7 @@ def delete_device(user_id: str, collection: str, device_id: str) -> Response:
     status = running.settings.device_delete_status
     with running.store.lock:
         device = load_device(user_id, collection, device_id)
-        if status == 404:
-            raise not_found()
-        if status == 405:
-            raise ApiError(405, {"detail": "Method not allowed"})
+        refuse_deletion(status)
         device.fields["deleted_at"] = timestamp()
         device.fields["is_smart_optimization_active"] = False
         touch(device)

@@ -36,6 +36,22 @@ def not_found() -> ApiError:
     return ApiError(404, {"detail": "Not Found"})
 
 
+def refuse_deletion(status: int) -> None:
+    """End a DELETE with the refusal that the settings ask for; return when it is allowed.
+
+    Whether a partner may delete anything is not documented, hence the switch.
+    """
+    if status in (200, 204):
+        return
+    if status == 404:
+        raise not_found()
+    if status == 422:
+        problem = {"type": "value_error", "loc": ["path"], "msg": "Value error, not possible"}
+        raise SchemaError([problem])
+    details = {403: "Forbidden", 405: "Method not allowed", 409: "Conflict"}
+    raise ApiError(status, {"detail": details[status]})
+
+
 def duplicate_answer(field: str, status: int) -> Response:
     """Return the answer for an e-mail or external id that is already taken."""
     text = f"A user with this {field} already exists in the organization."

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response
 
 from simulator.api.blueprint import PREFIX, USER_PATH, api, load_user
-from simulator.api.errors import duplicate_answer, not_found
+from simulator.api.errors import duplicate_answer, not_found, refuse_deletion
 from simulator.api.schema import Field, email, number, one_of, query_flag, read_body, text, zip_code
 from simulator.faults.answers import json_response
 from simulator.records import User
@@ -138,6 +138,7 @@ def delete_user(user_id: str) -> Response:
     running = simulator()
     with running.store.lock:
         user = load_user(user_id)
+        refuse_deletion(running.settings.user_delete_status)
         running.store.delete_user(user, with_devices=running.settings.user_delete_removes_devices)
         if running.settings.user_delete_status == 200:
             return json_response(render_user(user))

@@ -95,6 +95,20 @@ def _answers(device_type: str) -> Callable[[Gallery, Page], None]:
     return show_it
 
 
+def _removal_of(name: str) -> Callable[[Gallery, Page], None]:
+    def show_it(gallery: Gallery, page: Page) -> None:
+        gallery.enters(page, name)
+        gallery.opens(page, f"/optimize/devices/{gallery.rows[name]['device']}/remove/")
+
+    return show_it
+
+
+def _reason_given(gallery: Gallery, page: Page) -> None:
+    _customer("left-done", "/optimize/leave/done/")(gallery, page)
+    page.get_by_role("button", name="Something else").click()
+    expect(page.locator("main")).to_contain_text("Your answer is counted")
+
+
 def _consent_with_errors(gallery: Gallery, page: Page) -> None:
     _customer("fresh", "/optimize/consent/")(gallery, page)
     page.locator("main button[type=submit]").click()
@@ -254,9 +268,21 @@ PAGES = (
         "devices-unconfirmed", _customer("devices-unconfirmed", "/optimize/devices/"), "My devices"
     ),
     Shown("devices-withdrawn", _customer("left-pending", "/optimize/devices/"), "My devices"),
+    Shown(
+        "devices-being-removed",
+        _customer("devices-being-removed", "/optimize/devices/"),
+        "My devices",
+    ),
+    Shown("remove-device", _removal_of("working"), "Remove this device?"),
+    Shown("device-removing", _removal_of("removing"), "The device is being removed"),
+    Shown("device-refused", _removal_of("removal-refused"), "The device could not be removed"),
+    Shown("device-removed", _removal_of("removed"), "The device is removed"),
     Shown("leave", _customer("devices-full", "/optimize/leave/"), "Withdraw"),
     Shown("leave-nothing", _customer("fresh", "/optimize/leave/"), "Withdraw"),
     Shown("left-pending", _customer("left-pending", "/optimize/leave/done/"), "You have withdrawn"),
+    Shown("left-refused", _customer("left-refused", "/optimize/leave/done/"), "You have withdrawn"),
+    Shown("left-half", _customer("left-half", "/optimize/leave/done/"), "You have withdrawn"),
+    Shown("left-reason-given", _reason_given, "You have withdrawn"),
     Shown("left-done", _customer("left-done", "/optimize/leave/done/"), "You have withdrawn"),
     Shown("sign-in", _stranger("/sign-in/"), "Sign in"),
     Shown("sign-in-empty", _sign_in_without_anything, "Sign in"),

@@ -36,6 +36,7 @@ class _Rows:
         self._failed()
         self._linked()
         self._devices()
+        self._removed()
         self._withdrawn()
         self._customer("fresh")
         staff = self._customer("staff")
@@ -161,15 +162,48 @@ class _Rows:
         make_attempt(customer=unsure.podero_user, state=State.RETURNED, started_at=self._now)
         self._customer("devices-empty")
 
+    def _removed(self) -> None:
+        """One device of each kind: still on, off, refused, gone."""
+        working = self._working()
+        off = working | {"is_optimization_wanted": False, "is_optimization_active": False}
+        wanted = off | {"removal_wanted_at": self._now, "removal_due_at": self._now}
+        refused = wanted | {"removal_refusals": 1, "removal_refused_status": 405}
+        gone = off | {"removal_wanted_at": self._now, "removed_at": self._now}
+        attempt = self._attempt("devices-being-removed", State.LINKED)
+        make_device(
+            attempt=attempt, model="stopping", **(wanted | {"is_optimization_active": True})
+        )
+        for name, fields in (
+            ("removing", wanted),
+            ("removal-refused", refused),
+            ("removed", gone),
+            ("working", working),
+        ):
+            device = make_device(attempt=attempt, model=name, **fields)
+            self.made[name] = self.made["devices-being-removed"] | {"device": str(device.reference)}
+
     def _withdrawn(self) -> None:
         pending = self._attempt("left-pending", State.LINKED)
-        make_device(attempt=pending, **(self._working() | {"is_optimization_wanted": False}))
+        stopping = {
+            "is_optimization_wanted": False,
+            "removal_wanted_at": self._now,
+            "removal_due_at": self._now,
+        }
+        make_device(attempt=pending, **(self._working() | stopping))
         long_name = self._customer(
             "left-done", external_user_id=LONG, email=f"{LONG[:60]}@{LONG[:50]}.example"
         )
         done = self._attempt("left-done", State.LINKED, customer=long_name)
-        off = {"is_optimization_wanted": False, "is_optimization_active": False}
-        make_device(attempt=done, **(self._working() | off))
-        for attempt in (pending, done):
+        wanted = {"is_optimization_wanted": False, "removal_wanted_at": self._now}
+        off = wanted | {"is_optimization_active": False}
+        make_device(attempt=done, **(self._working() | off | {"removed_at": self._now}))
+        make_device(attempt=pending, **(self._working() | off | {"removal_due_at": self._now}))
+        refused = self._attempt("left-refused", State.LINKED)
+        make_device(attempt=refused, **(self._working() | off | {"removal_refusals": 5}))
+        half = self._attempt("left-half", State.CANCELLED, finished_at=self._now)
+        for attempt in (pending, done, refused, half):
             Consent.objects.filter(podero_user=attempt.podero_user).withdraw(at=self._now)
             attempt.podero_user.record_withdrawal(at=self._now)
+        PoderoUser.objects.filter(pk=long_name.pk).update(
+            removal_wanted_at=self._now, removed_at=self._now
+        )

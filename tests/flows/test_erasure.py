@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from onboarding.flows import withdrawal
 from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
-from onboarding.models import Device, ErasedCount, Mail, PoderoUser, UsedHandoff
+from onboarding.models import Device, ErasedCount, LeavingReason, Mail, PoderoUser, UsedHandoff
 from onboarding.states import Actor, Event, State
 from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
 from tests.journeys.customer import Customer
@@ -37,6 +37,7 @@ IMPERSONAL = {
     ContentType: "names of tables",
     UsedHandoff: "a digest of a random number",
     ErasedCount: "numbers",
+    LeavingReason: "numbers",
 }
 
 
@@ -150,7 +151,7 @@ def test_erasure_leaves_no_trace_but_counts_and_nothing_of_others_is_touched(
     customer, other = everything_of("NUMBER4711"), everything_of("NUMBER4712")
     mine, others = markers_of(customer), markers_of(other)
     assert written_anywhere(mine) == mine
-    Device.objects.update(is_optimization_in_doubt=False)
+    Device.objects.update(is_optimization_in_doubt=False, removal_due_at=None)
 
     out = run("erase_customer", "NUMBER4711")
 
@@ -202,8 +203,11 @@ def test_erasure_is_refused_while_a_device_is_steered(linked: Customer) -> None:
 def test_erasure_asks_podero_what_is_steered_now(
     linked: Customer, simulator: RunningSimulator
 ) -> None:
+    simulator.control.arm("update_device", "http_503", count=-1)
     linked.browser.post(reverse("leave"))
-    Device.objects.update(is_optimization_active=False)
+    Device.objects.update(
+        is_optimization_active=False, is_optimization_in_doubt=False, removal_due_at=None
+    )
     assert "devices may still be steered" in refused()
 
     simulator.control.arm("*", "http_503", count=-1)
@@ -214,8 +218,10 @@ def test_erasure_asks_podero_what_is_steered_now(
 def test_erasure_after_leaving_names_the_user_that_podero_still_has(
     linked: Customer, simulator: RunningSimulator
 ) -> None:
+    simulator.control.settings(user_delete_status=405)
     linked.browser.post(reverse("leave"))
-    call_command("sweep", stdout=StringIO())
+    assert "Podero is still to remove devices or the user" in refused()
+    PoderoUser.objects.update(removal_due_at=None)
 
     out = run("erase_customer", "NUMBER4711")
 
@@ -223,6 +229,29 @@ def test_erasure_after_leaving_names_the_user_that_podero_still_has(
     assert f"Podero still has user {user['id']}" in out
     assert PoderoUser.objects.count() == User.objects.count() == 0
     assert linked.browser.get(reverse("devices")).status_code == 302
+
+
+def test_erasure_waits_for_devices_that_podero_is_still_to_remove(
+    linked: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(device_delete_status=409)
+    linked.browser.post(reverse("leave"))
+    assert "Podero is still to remove devices or the user" in refused()
+
+    Device.objects.update(removal_due_at=None)
+
+    assert "Podero still has user" in run("erase_customer", "NUMBER4711")
+
+
+def test_erasure_takes_the_unsent_acknowledgement_along(linked: Customer, settings: Any) -> None:
+    settings.IS_MAIL_ON = True
+    linked.browser.post(reverse("leave"))
+    assert Mail.objects.get().kind == Mail.Kind.WITHDRAWAL
+
+    out = run("erase_customer", "NUMBER4711")
+
+    assert "onboarding.Mail: 1" in out
+    assert "Podero still has" not in out
 
 
 @pytest.mark.parametrize("has_left", [False, True])

@@ -18,6 +18,7 @@ from onboarding.models import (
     PoderoUser,
     SessionEvent,
 )
+from onboarding.models.removals import NOT_TO_BE_REMOVED
 from onboarding.states import Actor, Event, State
 from onboarding.tasks import erase_what_is_over as daily_job
 from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
@@ -64,6 +65,18 @@ def test_living_device_keeps_its_attempt_but_not_the_old_timeline() -> None:
     assert SessionEvent.objects.count() == 0
 
 
+def test_device_that_was_removed_goes_in_time_although_the_customer_stays() -> None:
+    device = make_device()
+    Device.objects.update(removal_wanted_at=NOON, removed_at=NOON)
+    erase_what_is_over(now=NOON + timedelta(days=400))
+    assert Device.objects.count() == 1
+
+    erase_what_is_over(now=OVER)
+
+    assert (Device.objects.count(), OnboardingSession.objects.count()) == (0, 0)
+    assert (Consent.objects.count(), PoderoUser.objects.get()) == (1, device.podero_user)
+
+
 def test_living_consent_keeps_its_customer() -> None:
     made_on(make_attempt(state=State.EXPIRED).podero_user)
 
@@ -81,11 +94,17 @@ def test_customer_who_left_goes_step_by_step_with_the_account() -> None:
     erase_what_is_over(now=OVER)
     assert Device.objects.count() == 1, "Podero has not agreed yet that it is off"
     Device.objects.update(is_optimization_in_doubt=False, next_try_at=None)
+    erase_what_is_over(now=OVER)
+    assert Device.objects.count() == 1, "Podero has not answered yet whether it removes it"
+    Device.objects.update(removal_due_at=None)
 
     erase_what_is_over(now=OVER)
     assert (Device.objects.count(), OnboardingSession.objects.count()) == (0, 0)
     assert (Consent.objects.count(), PoderoUser.objects.count()) == (1, 1)
 
+    erase_what_is_over(now=LONG_OVER)
+    assert PoderoUser.objects.count() == 1, "Podero is still to remove the user"
+    PoderoUser.objects.update(removal_due_at=None)
     erase_what_is_over(now=LONG_OVER)
     assert (Consent.objects.count(), PoderoUser.objects.count(), User.objects.count()) == (0, 0, 0)
     assert counts() == {
@@ -101,7 +120,7 @@ def test_customer_who_left_goes_step_by_step_with_the_account() -> None:
 def test_device_that_may_still_be_steered_stays_with_all_that_it_needs(still: str) -> None:
     device = make_device(confirmed_at=NOON)
     withdrawal.withdraw(customer=device.podero_user, now=NOON)
-    Device.objects.update(**{still: True})
+    Device.objects.update(**NOT_TO_BE_REMOVED, **{still: True})
 
     erase_what_is_over(now=LONG_OVER)
 

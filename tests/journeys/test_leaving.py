@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.core import mail as mailbox
 from django.urls import reverse
 from django.utils import timezone
 
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
-from onboarding.models import Consent, Device
+from onboarding.letters import MailServer
+from onboarding.models import Consent, Device, Mail
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
@@ -61,13 +63,13 @@ def test_withdrawal_while_podero_is_away_is_carried_out_later(
     sweep(client=podero_client(), now=now)
     device = Device.objects.get()
     assert device.is_optimization_active
-    assert customer.browser.get(reverse("left")).context["is_pending"]
+    assert not customer.browser.get(reverse("left")).context["ended"].is_all_off
 
     simulator.control.clear_faults()
     sweep(client=podero_client(), now=now + timedelta(hours=1))
 
     assert is_steered(simulator, device) is False
-    assert not customer.browser.get(reverse("left")).context["is_pending"]
+    assert customer.browser.get(reverse("left")).context["ended"].is_all_off
 
 
 def test_return_after_the_withdrawal_links_nothing_and_is_undone(
@@ -135,6 +137,7 @@ def test_same_device_linked_again_after_leaving_is_optimized_once_confirmed(
 ) -> None:
     link_a_device(customer, simulator)
     device = Device.objects.get()
+    simulator.control.settings(device_delete_status=405)
     leave(customer)
     sweep(client=podero_client(), now=timezone.now())
     customer.opt_in()
@@ -177,3 +180,76 @@ def is_steered(simulator: RunningSimulator, device: Device) -> bool:
             "is_smart_optimization_active"
         ]
     )
+
+
+def test_withdrawal_with_podero_down_for_an_hour_leaves_nothing_behind(
+    customer: Customer, simulator: RunningSimulator, settings: Any
+) -> None:
+    settings.IS_MAIL_ON = True
+    link_a_device(customer, simulator)
+    link_a_device(customer, simulator)
+    send_mails()
+    mailbox.outbox.clear()
+    # What was linked half is found and undone as well, once its form cannot be finished any more.
+    customer.opt_in()
+    half = customer.attempt
+    simulator.control.complete(str(half.podero_id))
+    simulator.control.arm("*", "http_503", count=-1)
+    withdrawn_at = timezone.now()
+
+    leave(customer)
+    leave(customer)
+    for minutes in range(1, 60):
+        sweep(client=podero_client(), post=MailServer(), now=after(withdrawn_at, minutes=minutes))
+    page = customer.browser.get(reverse("left"))
+    assert steered(simulator) == [True, True, False]
+    assert not page.context["ended"].is_all_off
+    assert "Podero has not confirmed yet that optimization is off" in page.content.decode()
+
+    simulator.control.clear_faults()
+    for minutes in (61, 62, 75, 90, 120, 180, 360, 720):
+        sweep(client=podero_client(), post=MailServer(), now=after(withdrawn_at, minutes=minutes))
+    assert steered(simulator) == [False, False, False]
+    assert half.expires_at is not None
+    for minutes in (1, 2, 3):
+        sweep(
+            client=podero_client(), post=MailServer(), now=after(half.expires_at, minutes=minutes)
+        )
+
+    held = simulator.control.state()
+    assert all(device["fields"]["deleted_at"] for device in held["devices"])
+    assert all(user["deleted_at"] for user in held["users"])
+    page = customer.browser.get(reverse("left"))
+    assert (page.context["ended"].is_all_off, page.context["ended"].is_all_removed) == (True, True)
+    subjects = [message.subject for message in mailbox.outbox]
+    assert subjects.count("Alpenstrom: you have withdrawn") == 1
+    assert Mail.objects.filter(kind=Mail.Kind.WITHDRAWAL).count() == 1
+
+
+def test_form_that_ran_out_lets_the_user_go(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    attempt = customer.attempt
+    leave(customer)
+    assert not simulator.control.requests_to("delete_user")
+
+    assert attempt.expires_at is not None
+    for minutes in (1, 2):
+        sweep(client=podero_client(), now=after(attempt.expires_at, minutes=minutes))
+
+    (user,) = simulator.control.state()["users"]
+    assert user["deleted_at"] is not None
+
+
+def send_mails() -> None:
+    sweep(client=podero_client(), post=MailServer(), now=timezone.now())
+
+
+def after(moment: datetime, **wait: float) -> datetime:
+    return moment + timedelta(**wait)
+
+
+def steered(simulator: RunningSimulator) -> list[bool]:
+    held = simulator.control.state()["devices"]
+    return [device["fields"]["is_smart_optimization_active"] for device in held]

@@ -61,7 +61,7 @@ def what_is_steered(simulator: RunningSimulator) -> list[bool]:
 
 
 def is_said_to_be_pending(customer: Customer) -> bool:
-    return bool(customer.browser.get(reverse("left")).context["is_pending"])
+    return not customer.browser.get(reverse("left")).context["ended"].is_all_off
 
 
 def test_switch_that_took_effect_unseen_is_undone_by_leaving(
@@ -73,8 +73,6 @@ def test_switch_that_took_effect_unseen_is_undone_by_leaving(
     assert (device.is_optimization_active, is_steered(simulator, device)) == (False, True)
 
     leave(customer)
-    assert is_said_to_be_pending(customer)
-    sweep_after()
 
     assert is_steered(simulator, device) is False
     assert not is_said_to_be_pending(customer)
@@ -108,8 +106,6 @@ def test_device_switched_on_by_somebody_else_is_switched_off_by_leaving(
     simulator.control.set_device(str(device.podero_id), is_smart_optimization_active=True)
 
     leave(customer)
-    assert is_said_to_be_pending(customer)
-    sweep_after()
 
     assert is_steered(simulator, device) is False
     assert not is_said_to_be_pending(customer)
@@ -228,7 +224,7 @@ def test_switching_off_is_never_given_up(customer: Customer, simulator: RunningS
     many = 3 * devices.MAX_TRIES_TO_SWITCH_ON
     Device.objects.update(tries=many)
 
-    sweep_after()
+    sweep_after(hours=7)
 
     device.refresh_from_db()
     assert device.tries == many + 1
@@ -257,8 +253,8 @@ def test_customer_whom_podero_seemed_to_have_lost_can_still_leave(
     leave(customer)
     sweep_after(hours=1)
 
-    customer.podero_user.refresh_from_db()
-    assert customer.podero_user.podero_id == known
+    (user,) = simulator.control.state()["users"]
+    assert (user["id"], user["deleted_at"] is not None) == (str(known), True)
     assert is_steered(simulator, device) is False
     assert not is_said_to_be_pending(customer)
 

@@ -85,7 +85,7 @@ def test_form_finished_before_leaving_is_undone_although_nobody_came_back(
     page = customer.browser.get(reverse("left")).content.decode()
     sweep_after()
 
-    assert "Should a device turn up from that, it is switched off as well." in page
+    assert "Should a device turn up from that, it is switched off and removed as well" in page
     device = Device.objects.get()
     assert not device.is_confirmed
     assert is_steered(simulator, device) is False

@@ -118,7 +118,7 @@ def test_deleted_device_is_seen_only_when_asked_for(
     assert gone["is_smart_optimization_active"] is False
 
 
-@pytest.mark.parametrize("status", [404, 405])
+@pytest.mark.parametrize("status", [403, 404, 405, 409, 422])
 def test_delete_may_not_exist_at_all(
     partner: Partner, control: SimulatorControl, status: int
 ) -> None:

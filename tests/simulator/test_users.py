@@ -160,3 +160,14 @@ def test_user_delete_status_can_be_200(partner: Partner, control: SimulatorContr
     reply = partner.call("DELETE", f"{partner.users}/{partner.user_id()}")
 
     assert reply.status_code == 200
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 409, 422])
+def test_user_delete_may_be_refused(
+    partner: Partner, control: SimulatorControl, status: int
+) -> None:
+    control.settings(user_delete_status=status)
+    address = f"{partner.users}/{partner.user_id()}"
+
+    assert partner.call("DELETE", address).status_code == status
+    assert partner.call("GET", address).status_code == 200

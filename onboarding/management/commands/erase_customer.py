@@ -13,6 +13,7 @@ from onboarding.models import PoderoUser
 _WHY = {
     "not_asked": "Podero could not be asked whether devices are still steered; try again later",
     "steered": "devices may still be steered; have the customer withdraw, then run `sweep`",
+    "being_removed": "Podero is still to remove devices or the user; run `sweep`, or try later",
     "form_open": "a form at Podero may still bring a device; withdraw, then try after {until}",
     "staff": "the account is a member of staff's",
 }
