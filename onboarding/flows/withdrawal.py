@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, Q
 
 from onboarding.models import (
     Consent,
@@ -90,12 +90,18 @@ def acknowledge(*, customer: PoderoUser, at: datetime, now: datetime) -> Acknowl
     attempts = customer.attempts.filter(consent__in=ended).filter(
         Q(finished_at=None) | Q(finished_at__gte=at)
     )
+    may_bring = customer.attempts.that_may_bring_a_device(now=now)
+    consents = list(
+        ended.select_related("text")
+        .annotate(may_bring=Exists(may_bring))
+        .order_by("given_at", "pk")
+    )
     return Acknowledgement(
         at=at,
-        consents=list(ended.select_related("text").order_by("given_at", "pk")),
+        consents=[*consents],
         attempts=list(attempts.exclude(state=State.LINKED).order_by("started_at", "pk")),
         devices=list(own.select_related("attempt__consent").order_by("pk")),
         is_user_removed=customer.is_removed,
         is_user_refused=customer.is_removal_refused,
-        may_bring_device=customer.attempts.that_may_bring_a_device(now=now).exists(),
+        may_bring_device=any(consent.may_bring for consent in consents),
     )

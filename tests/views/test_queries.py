@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 from django.utils import timezone
 
-from onboarding.flows import reminders
+from onboarding.flows import reminders, withdrawal
 from onboarding.models import OnboardingSession, PoderoUser
 from onboarding.states import State
 from tests.factories import make_attempt, make_consent, make_customer, make_device
@@ -30,6 +30,7 @@ NO_PAGES = {
     "health_live": "for machines",
     "health_ready": "for machines",
     "home": "redirects",
+    "leaving_reason": "redirects",
     "return_cancel": "redirects",
     "return_success": "redirects",
     "sign_in": "for strangers",
@@ -85,6 +86,10 @@ def _stop(customer: PoderoUser) -> str:
     return reverse("stop_reminders", args=[reminders.stop_token(customer.consents.latest("pk"))])
 
 
+def _remove_device(customer: PoderoUser) -> str:
+    return reverse("remove_device", args=[customer.devices.latest("pk").reference])
+
+
 def _plain(name: str) -> Callable[[PoderoUser], str]:
     return lambda _customer: reverse(name)
 
@@ -104,6 +109,7 @@ PAGES: dict[str, Callable[[PoderoUser], str]] = {
     **{f"attempt {state}": _attempt_page(state) for state in State},
     "receipt": _receipt,
     "stop_reminders": _stop,
+    "remove_device": _remove_device,
     "left": _plain("left"),
 }
 
@@ -125,7 +131,8 @@ def test_page_costs_few_queries_however_much_there_is(
     name: str,
 ) -> None:
     if name == "left":
-        customer.record_withdrawal(at=timezone.now())
+        withdrawal.withdraw(customer=customer, now=timezone.now())
+        customer.refresh_from_db()
     address = PAGES[name](customer)
 
     with django_assert_max_num_queries(MOST):
