@@ -15,6 +15,7 @@ from onboarding.views import (
     receipts,
     returning,
     start,
+    steering,
 )
 
 urlpatterns = [
@@ -42,6 +43,16 @@ urlpatterns = [
     path("optimize/devices/", devices.devices, name="devices"),
     path(
         "optimize/devices/<uuid:reference>/confirm/", devices.confirm_device, name="confirm_device"
+    ),
+    path("optimize/devices/status", devices.devices_status, name="devices_status"),
+    path("optimize/devices/look/", devices.look_again, name="look_again"),
+    path("optimize/devices/<uuid:reference>/pause/", steering.pause, name="pause_device"),
+    path("optimize/devices/<uuid:reference>/resume/", steering.resume, name="resume_device"),
+    path("optimize/devices/<uuid:reference>/charge/", steering.charge, name="charge_device"),
+    path(
+        "optimize/devices/<uuid:reference>/do-not-charge/",
+        steering.do_not_charge,
+        name="do_not_charge_device",
     ),
     path("optimize/leave/", leave.leave, name="leave"),
     path("optimize/leave/done/", leave.left, name="left"),

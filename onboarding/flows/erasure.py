@@ -12,7 +12,7 @@ from django.db.models import Q
 from onboarding import podero
 from onboarding.flows import devices
 from onboarding.flows.personal_data import HELD, log_entries_of, sign_ins_of, told_of
-from onboarding.models import Device, ErasedCount, OnboardingSession, PoderoUser
+from onboarding.models import ChargeWish, Device, ErasedCount, OnboardingSession, PoderoUser
 from onboarding.states import State
 
 Reason = Literal["not_asked", "steered", "form_open", "staff"]
@@ -72,6 +72,8 @@ def _refuse_while_steered(customer: PoderoUser, *, now: datetime) -> None:
         | Q(is_optimization_wanted=True)
         | Q(is_optimization_in_doubt=True)
     ).exists():
+        raise UnableToErase("steered")
+    if ChargeWish.objects.filter(device__podero_user=customer, answer="").exists():
         raise UnableToErase("steered")
     attempts = OnboardingSession.objects.for_customer(customer)
     # Whoever is about to open a form waits here, and then finds the attempt gone.

@@ -16,6 +16,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Model, Q, QuerySet
 
 from onboarding.models import (
+    ChargeWish,
     Consent,
     ConsentText,
     Device,
@@ -67,6 +68,13 @@ HELD = (
     ),
     Held("mails", Mail, "consent__podero_user", ("consent", "kind", "sent_at"), _CLAIM),
     Held(
+        "charge_wishes",
+        ChargeWish,
+        "device__podero_user",
+        ("device", "is_start", "wished_at", "answer", "answered_at"),
+        _CLAIM,
+    ),
+    Held(
         "devices",
         Device,
         "podero_user",
@@ -77,6 +85,7 @@ HELD = (
             "device_type",
             "manufacturer",
             "model",
+            "external_device_id",
             "linked_at",
             "confirmed_at",
             "is_optimization_wanted",
@@ -87,6 +96,9 @@ HELD = (
             "connection_status",
             "checked_at",
             "missing_since",
+            "report",
+            "savings",
+            "savings_asked_at",
         ),
         _CLAIM | {"podero_user": _OURS},
     ),
@@ -158,7 +170,7 @@ HELD = (
             "created_at",
             "withdrawn_at",
         ),
-        _CLAIM,
+        _CLAIM | {"devices_asked_at": _WORK},
     ),
     Held(
         "account",

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from onboarding.flows import charging
 from onboarding.models import Consent, Device, InvalidTransition, PoderoUser
 from onboarding.states import Event, State
 
@@ -29,6 +30,7 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
         devices = list(Device.objects.for_customer(customer).order_by("pk"))
         for device in devices:
             device.want_optimization(is_wanted=False, now=now)
+        charging.take_back_all(customer=customer, now=now)
     for attempt in customer.attempts.filter(state__in=[State.STARTED, State.OPEN]):
         try:
             attempt.mark_cancelled(at=now, event=Event.WITHDRAWN)

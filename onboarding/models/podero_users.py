@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.claims import Claimable
@@ -34,7 +35,8 @@ class PoderoUser(Claimable):
     """One customer: the retailer's number for them, and Podero's once it is known.
 
     `is_creation_in_doubt` is written before Podero is asked to make the user, so that a try whose
-    outcome was never learnt makes the next one look before it creates.
+    outcome was never learnt makes the next one look before it creates. `devices_asked_at` is when
+    Podero was last asked about the customer's devices, whatever came of it.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -52,6 +54,7 @@ class PoderoUser(Claimable):
     price_zone = models.CharField(_("price zone"), max_length=16, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     withdrawn_at = models.DateTimeField(_("withdrew"), null=True, blank=True)
+    devices_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = PoderoUserQuerySet.as_manager()
 
@@ -91,6 +94,16 @@ class PoderoUser(Claimable):
     def record_podero_id(self, podero_id: uuid.UUID) -> bool:
         """Keep Podero's id; False when the claim was lost to another process."""
         return self.release(podero_id=podero_id, is_creation_in_doubt=False)
+
+    def begin_asking(self, *, now: datetime, again_after: timedelta) -> bool:
+        """Take it on to ask about the devices; False when somebody has just done so."""
+        rows = PoderoUser.objects.filter(
+            Q(devices_asked_at=None) | Q(devices_asked_at__lte=now - again_after), pk=self.pk
+        )
+        if not rows.update(devices_asked_at=now):
+            return False
+        self._set(devices_asked_at=now)
+        return True
 
     def record_portal_data(self, told: dict[str, str]) -> None:
         changed = {name: value for name, value in told.items() if value != getattr(self, name)}

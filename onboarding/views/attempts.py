@@ -38,7 +38,7 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
         f"onboarding/attempts/{shown.state}.html",
         {
             "attempt": shown,
-            "devices": list(shown.devices.select_related("attempt__consent").order_by("pk")),
+            "devices": list(shown.devices.as_shown().order_by("pk")),
             "successor": shown.continued_by.order_by("-pk").first(),
             "form": SubmissionForm(),
             "tries_by_itself": _next_try_ms(shown),
