@@ -76,9 +76,14 @@ def everything_of(number: str) -> PoderoUser:
         return_token_hash=uuid.uuid4().hex * 2,
     )
     attempt.note(Event.LINKED, at=NOON, actor=Actor.SYSTEM, podero_status=200)
-    device = make_device(attempt=attempt, manufacturer=f"maker-{number}", model=f"model-{number}")
+    device = make_device(
+        attempt=attempt,
+        manufacturer=f"maker-{number}",
+        model=f"model-{number}",
+        external_device_id=f"serial-{number}",
+    )
     ChargeWish.objects.create(
-        device=device, is_start=True, wished_at=NOON, answer="armed", answered_at=NOON
+        device=device, is_start=False, wished_at=NOON, answer="taken_back", answered_at=NOON
     )
     Mail.objects.create(consent=consent, kind=Mail.Kind.RECEIPT, sent_at=NOON)
     Client().force_login(account)
@@ -97,7 +102,7 @@ def everything_of(number: str) -> PoderoUser:
 def markers_of(customer: PoderoUser) -> set[str]:
     """Every id, name and address that leads to the customer, as it may stand in a column."""
     number = customer.external_user_id
-    found = {f"{kind}-{number}" for kind in ("name", "given", "family", "maker", "model")}
+    found = {f"{kind}-{number}" for kind in ("name", "given", "family", "maker", "model", "serial")}
     found |= {number, f"{number}@example.com"}
     for held in HELD:
         for row in held.rows_of(customer) if not held.is_shared else ():
