@@ -125,7 +125,10 @@ class Device(Claimable):
         return self.label or str(self.reference)
 
     def claim_guard(self) -> dict[str, Any]:
-        return {"is_optimization_wanted": self.is_optimization_wanted}
+        return {
+            "is_optimization_wanted": self.is_optimization_wanted,
+            "next_try_at": self.next_try_at,
+        }
 
     @property
     def label(self) -> str:

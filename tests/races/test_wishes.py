@@ -160,6 +160,23 @@ def test_pause_during_the_last_try_to_switch_on_is_not_given_up_with_it(
     assert is_steered(simulator, device) is False
 
 
+def test_wish_changed_there_and_back_during_a_call_is_due_at_once(
+    customer: Customer, simulator: RunningSimulator, device: Device
+) -> None:
+    want(device, is_wanted=False, tries=30)
+
+    def change_there_and_back() -> None:
+        press(customer, "resume_device", device)
+        press(customer, "pause_device", device)
+
+    during(Held("update_device", fails=True), switch(device), change_there_and_back)
+
+    device.refresh_from_db()
+    assert device.tries == 0
+    assert device.next_try_at is not None
+    assert device.next_try_at <= timezone.now()
+
+
 def test_refresh_that_read_before_a_pause_takes_nothing_back(
     customer: Customer, simulator: RunningSimulator, device: Device
 ) -> None:
