@@ -96,7 +96,7 @@ class DeviceAdmin(ReadOnlyAdmin):
     def saved(self, device: Device) -> str:
         saved = device.saved
         return "\n".join(
-            f"{period.started_at:%Y-%m-%d} – {period.last_day:%Y-%m-%d}: "
+            f"{period.first_day:%Y-%m-%d} – {period.last_day:%Y-%m-%d}: "
             f"{period.total:.2f} {saved.currency}"
             for period in saved.periods
         )

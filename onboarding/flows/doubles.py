@@ -30,10 +30,18 @@ def find_doubles(devices: Iterable[Device]) -> list[Double]:
     """Pairs among one customer's devices. One of which a device is paused is no double any more."""
     counted = [device for device in devices if _counts(device)]
     found = []
+    cars = set()
     for one, other in combinations(counted, 2):
         kind = _kind_of(one, other)
-        if kind is not None:
-            found.append(Double(kind, (one, other), _to_pause(kind, one, other)))
+        if kind is None:
+            continue
+        to_pause = _to_pause(kind, one, other)
+        if kind == "car_and_wallbox":
+            # Said once for a car, however many wallboxes there are.
+            if to_pause in cars:
+                continue
+            cars.add(to_pause)
+        found.append(Double(kind, (one, other), to_pause))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from onboarding import podero
@@ -14,19 +14,25 @@ CURRENCIES = ("EUR", "CHF", "GBP", "HUF", "RON", "SEK")
 _SIGNS = {"€": "EUR", "£": "GBP"}
 # Nobody has said what the unit of `savings.total` is called in `metadata.units`.
 _NAMES = ("savings.total", "savings", "total")
+# In which time zone a period's days begin is not documented: the nearest midnight is meant.
+_HALF_A_DAY = timedelta(hours=12)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SavedPeriod:
-    """`ended_at` is the first moment after the period."""
+    """`ended_at` is the first moment after the period. Both are in UTC."""
 
     started_at: datetime
     ended_at: datetime
     total: float
 
     @property
-    def last_day(self) -> datetime:
-        return self.ended_at - timedelta(seconds=1)
+    def first_day(self) -> date:
+        return (self.started_at + _HALF_A_DAY).date()
+
+    @property
+    def last_day(self) -> date:
+        return (self.ended_at - _HALF_A_DAY).date()
 
     @property
     def cost(self) -> float:

@@ -73,6 +73,13 @@ def test_car_is_the_one_to_pause_beside_a_wallbox(attempt: OnboardingSession) ->
     assert double.to_pause == car
 
 
+def test_car_beside_two_wallboxes_is_told_once(attempt: OnboardingSession) -> None:
+    car = controlled(attempt)
+    boxes = [controlled(attempt, device_type="wb", external_device_id=name) for name in ("a", "b")]
+
+    assert [double.to_pause for double in find_doubles([*boxes, car])] == [car]
+
+
 def test_nothing_is_to_be_paused_where_only_one_is_controlled(attempt: OnboardingSession) -> None:
     pair = [controlled(attempt), make_device(attempt=attempt)]
 

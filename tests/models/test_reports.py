@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -122,7 +122,16 @@ def test_savings_are_the_two_newest_whole_statements() -> None:
 
     assert [one.total for one in saved.periods] == [-2.0, 1.0]
     assert saved.periods[0].cost == 2.0
-    assert saved.periods[0].last_day.day == 28
+
+
+@pytest.mark.parametrize("hours", [-2, 0, 2])
+def test_days_of_a_period_are_right_in_whichever_zone_they_begin(hours: int) -> None:
+    shift = timedelta(hours=hours)
+    february = period(FEBRUARY + shift, MARCH + shift, 1.0)
+
+    (shown,) = Saved.of(podero.Savings(units={"savings": "EUR"}, periods=(february,))).periods
+
+    assert (shown.first_day, shown.last_day) == (date(2026, 2, 1), date(2026, 2, 28))
 
 
 def test_savings_with_a_remark_of_podero_are_not_shown() -> None:
