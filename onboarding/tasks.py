@@ -11,6 +11,7 @@ from kombu.exceptions import ChannelError, OperationalError
 
 from onboarding.clients import podero_client
 from onboarding.flows import (
+    charging,
     devices,
     expiry,
     handoff,
@@ -22,7 +23,7 @@ from onboarding.flows import (
     sweep,
 )
 from onboarding.letters import mail_server
-from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +73,15 @@ def carry_out_removal(*, customer_id: int, **_later: Any) -> None:
 @shared_task(name="onboarding.refresh_devices")
 def refresh_devices(*, customer_id: int, **_later: Any) -> None:
     customer = PoderoUser.objects.get(pk=customer_id)
-    devices.refresh_devices(client=podero_client(), customer=customer, now=timezone.now())
+    devices.refresh_for_viewer(client=podero_client(), customer=customer, now=timezone.now())
+
+
+@shared_task(name="onboarding.charge_device")
+def charge_device(*, wish_id: int, **_later: Any) -> None:
+    now = timezone.now()
+    due = ChargeWish.objects.due(now=now).filter(pk=wish_id)
+    for wish in due.select_related("device__podero_user", "device__attempt"):
+        charging.carry_out(client=podero_client(), wish=wish, now=now)
 
 
 @shared_task(name="onboarding.verify_due_returns")
@@ -100,6 +109,16 @@ def remove_due_customers() -> None:
     sweep.remove_due_customers(client=podero_client(), now=timezone.now())
 
 
+@shared_task(name="onboarding.charge_due_devices")
+def charge_due_devices() -> None:
+    sweep.charge_due_devices(client=podero_client(), now=timezone.now())
+
+
+@shared_task(name="onboarding.fetch_due_savings")
+def fetch_due_savings() -> None:
+    sweep.fetch_due_savings(client=podero_client(), now=timezone.now())
+
+
 @shared_task(name="onboarding.refresh_due_devices")
 def refresh_due_devices() -> None:
     sweep.refresh_due_devices(client=podero_client(), now=timezone.now())
@@ -125,6 +144,7 @@ def free_stuck_claims() -> None:
 @shared_task(name="onboarding.forget_what_ran_out")
 def forget_what_ran_out() -> None:
     handoff.forget_used(now=timezone.now())
+    charging.forget_answered(now=timezone.now())
     expiry.forget_ended_sign_ins()
 
 

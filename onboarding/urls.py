@@ -17,6 +17,7 @@ from onboarding.views import (
     removal,
     returning,
     start,
+    steering,
 )
 
 urlpatterns = [
@@ -52,6 +53,16 @@ urlpatterns = [
         "optimize/devices/<uuid:reference>/confirm/", devices.confirm_device, name="confirm_device"
     ),
     path("optimize/devices/<uuid:reference>/remove/", removal.remove_device, name="remove_device"),
+    path("optimize/devices/status", devices.devices_status, name="devices_status"),
+    path("optimize/devices/look/", devices.look_again, name="look_again"),
+    path("optimize/devices/<uuid:reference>/pause/", steering.pause, name="pause_device"),
+    path("optimize/devices/<uuid:reference>/resume/", steering.resume, name="resume_device"),
+    path("optimize/devices/<uuid:reference>/charge/", steering.charge, name="charge_device"),
+    path(
+        "optimize/devices/<uuid:reference>/do-not-charge/",
+        steering.do_not_charge,
+        name="do_not_charge_device",
+    ),
     path("optimize/leave/", leave.leave, name="leave"),
     path("optimize/leave/done/", leave.left, name="left"),
     path("optimize/leave/reason/", leave.leaving_reason, name="leaving_reason"),

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
 from onboarding.flows import removal
-from onboarding.models import Device
+from onboarding.models import ChargeWish, Device
 
 
 @admin.register(Device)
@@ -32,7 +34,7 @@ class DeviceAdmin(RemovableAdmin):
         ("confirmed_at", admin.EmptyFieldListFilter),
         "manufacturer",
     )
-    list_select_related = ("podero_user",)
+    list_select_related = ("podero_user", "attempt__consent", "charge_wish")
     ordering = ("-linked_at",)
     search_fields = (
         "podero_user__email__iexact",
@@ -60,7 +62,14 @@ class DeviceAdmin(RemovableAdmin):
         "is_authenticated",
         "is_action_needed",
         "connection_status",
+        "external_device_id",
         "checked_at",
+        "missing_since",
+        "standing",
+        "reported",
+        "charging_now",
+        "saved",
+        "savings_asked_at",
         "tries",
         "next_try_at",
         *REMOVAL_FIELDS,
@@ -70,9 +79,39 @@ class DeviceAdmin(RemovableAdmin):
     def customer_number(self, device: Device) -> str:
         return device.podero_user.external_user_id
 
+    @admin.display(description=_("how it stands"))
+    def standing(self, device: Device) -> str:
+        return device.standing
+
+    @admin.display(description=_("last reported"))
+    def reported(self, device: Device) -> str:
+        return _lines(device.reported.as_json())
+
+    @admin.display(description=_("charge now"))
+    def charging_now(self, device: Device) -> str:
+        wish = ChargeWish.objects.filter(device=device).first()
+        if wish is None:
+            return "-"
+        what = _("charge now") if wish.is_start else _("do not charge now")
+        when = timezone.localtime(wish.wished_at)
+        return f"{when:%Y-%m-%d %H:%M:%S %Z}: {what}: {wish.get_answer_display() or _('no answer yet')}"
+
+    @admin.display(description=_("savings"))
+    def saved(self, device: Device) -> str:
+        saved = device.saved
+        return "\n".join(
+            f"{period.first_day:%Y-%m-%d} – {period.last_day:%Y-%m-%d}: "
+            f"{period.total:.2f} {saved.currency}"
+            for period in saved.periods
+        )
+
     @admin.display(description=_("confirmed"), boolean=True)
     def is_confirmed(self, device: Device) -> bool:
         return device.is_confirmed
 
     def want_again(self, row: Device) -> bool:
         return removal.try_device_again(device=row, now=timezone.now())
+
+
+def _lines(told: dict[str, Any]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in told.items())

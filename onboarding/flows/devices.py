@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 FRESH_PERIOD = timedelta(seconds=30)
 # Podero asks to be polled no more often than this in the background.
 UNWATCHED_PERIOD = timedelta(minutes=15)
+# However many pages look at a customer's devices, Podero is asked no more often than this.
+ASK_AGAIN_PERIOD = timedelta(seconds=5)
 # Switching on is given up after about a month. Switching off never is: somebody may have left.
 MAX_TRIES_TO_SWITCH_ON = 120
 
@@ -92,8 +94,15 @@ def _record_not_switched(
     )
     is_given_up = device.is_optimization_wanted and tries >= MAX_TRIES_TO_SWITCH_ON
     code = failures.code_of(error).value if error else ""
+    planned = {"tries": tries, "next_try_at": None if is_given_up else when}
     with transaction.atomic():
-        if device.release(tries=tries, next_try_at=None if is_given_up else when):
+        if device.release():
+            # A wish that changed during the call has set its own due time, which must stay.
+            Device.objects.filter(
+                pk=device.pk,
+                is_optimization_wanted=device.is_optimization_wanted,
+                next_try_at=device.next_try_at,
+            ).update(**planned)
             device.attempt.note(
                 Event.OPTIMIZATION_FAILED,
                 at=now,
@@ -109,6 +118,23 @@ def _record_not_switched(
 
 def is_stale(*, devices: list[Device], now: datetime) -> bool:
     return any(device.checked_at < now - FRESH_PERIOD for device in devices)
+
+
+def is_refresh_due(*, customer: PoderoUser, devices: list[Device], now: datetime) -> bool:
+    """Whether what a person looks at is stale and nobody has just asked for it."""
+    asked_at = customer.devices_asked_at
+    is_just_asked = asked_at is not None and asked_at > now - ASK_AGAIN_PERIOD
+    return is_stale(devices=devices, now=now) and not is_just_asked
+
+
+def refresh_for_viewer(*, client: podero.PoderoClient, customer: PoderoUser, now: datetime) -> bool:
+    """Refresh for somebody who looks, unless that is under way or was done a moment ago."""
+    own = list(Device.objects.for_customer(customer))
+    if not is_refresh_due(customer=customer, devices=own, now=now):
+        return True
+    if not customer.begin_asking(now=now, again_after=ASK_AGAIN_PERIOD):
+        return True
+    return refresh_devices(client=client, customer=customer, now=now)
 
 
 def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: datetime) -> bool:

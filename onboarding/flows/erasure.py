@@ -12,7 +12,7 @@ from django.db.models import Q
 from onboarding import podero
 from onboarding.flows import devices
 from onboarding.flows.personal_data import HELD, log_entries_of, sign_ins_of, told_of
-from onboarding.models import Device, ErasedCount, OnboardingSession, PoderoUser
+from onboarding.models import ChargeWish, Device, ErasedCount, OnboardingSession, PoderoUser
 from onboarding.models.append_only import erase
 
 Reason = Literal["not_asked", "steered", "being_removed", "form_open", "staff"]
@@ -76,6 +76,8 @@ def _refuse_while_steered(customer: PoderoUser) -> None:
         | Q(is_optimization_wanted=True)
         | Q(is_optimization_in_doubt=True)
     ).exists():
+        raise UnableToErase("steered")
+    if ChargeWish.objects.filter(device__podero_user=customer, answer="").exists():
         raise UnableToErase("steered")
     if own.filter(removal_due_at__isnull=False).exists() or (
         # Without its devices gone, the user is not asked about.

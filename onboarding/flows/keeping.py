@@ -10,6 +10,7 @@ from django.db import transaction
 from onboarding import podero
 from onboarding.flows.discovery import Finding
 from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
+from onboarding.models.reports import Report
 from onboarding.states import Actor, Event
 
 
@@ -128,7 +129,9 @@ def keep_device(*, attempt: OnboardingSession, found: podero.Device, now: dateti
             "is_optimization_in_doubt": found.is_smart_optimization_active is None,
             "is_authenticated": found.is_authenticated is not False,
             "is_action_needed": found.is_action_needed,
+            "external_device_id": found.external_device_id,
             "connection_status": found.connection_status[:20],
+            "report": Report.of(found).as_json(),
             "checked_at": now,
             # Due at once where Podero steers, or may steer, what nobody has confirmed.
             "next_try_at": None if is_off else now,

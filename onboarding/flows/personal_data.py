@@ -16,6 +16,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Model, Q, QuerySet
 
 from onboarding.models import (
+    ChargeWish,
     Consent,
     ConsentText,
     Device,
@@ -75,6 +76,13 @@ HELD = (
     ),
     Held("mails", Mail, "consent__podero_user", ("consent", "kind", "sent_at"), _CLAIM),
     Held(
+        "charge_wishes",
+        ChargeWish,
+        "device__podero_user",
+        ("device", "is_start", "wished_at", "answer", "answered_at"),
+        _CLAIM,
+    ),
+    Held(
         "devices",
         Device,
         "podero_user",
@@ -85,6 +93,7 @@ HELD = (
             "device_type",
             "manufacturer",
             "model",
+            "external_device_id",
             "linked_at",
             "confirmed_at",
             "is_optimization_wanted",
@@ -96,6 +105,9 @@ HELD = (
             "checked_at",
             "missing_since",
             *_REMOVAL,
+            "report",
+            "savings",
+            "savings_asked_at",
         ),
         _CLAIM | _REMOVING | {"podero_user": _OURS},
     ),
@@ -170,7 +182,7 @@ HELD = (
             "reminders_stopped_at",
             *_REMOVAL,
         ),
-        _CLAIM | _REMOVING,
+        _CLAIM | _REMOVING | {"devices_asked_at": _WORK},
     ),
     Held(
         "account",

@@ -13,10 +13,22 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db.models import Min, Q
+from django.db.models.functions import Coalesce
 
 from onboarding import podero
-from onboarding.flows import devices, expiry, handoff, lookups, mails, removal, retention, returning
-from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.flows import (
+    charging,
+    devices,
+    expiry,
+    handoff,
+    lookups,
+    mails,
+    removal,
+    retention,
+    returning,
+    saving,
+)
+from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser
 from onboarding.states import AWAITING_DEVICE, State
 
 BATCH = 200
@@ -60,12 +72,34 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     oldest = Min(
         "devices__checked_at", filter=Q(devices__missing_since=None, devices__removed_at=None)
     )
-    due = PoderoUser.objects.alias(oldest=oldest).filter(
+    # Whoever could not be answered goes to the end of the line, not on blocking its head.
+    last_asked = Coalesce("devices_asked_at", oldest)
+    due = PoderoUser.objects.alias(oldest=oldest, last_asked=last_asked).filter(
         oldest__lte=now - devices.UNWATCHED_PERIOD, podero_id__isnull=False
     )
+
+    def refresh(customer: PoderoUser, at: datetime) -> bool:
+        if not customer.begin_asking(now=at, again_after=devices.ASK_AGAIN_PERIOD):
+            return True
+        return devices.refresh_devices(client=client, customer=customer, now=at)
+
+    return _each(due.order_by("last_asked", "pk")[:BATCH], refresh, now=now)
+
+
+def charge_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
+    due = ChargeWish.objects.due(now=now).select_related("device__podero_user", "device__attempt")
     return _each(
-        due.order_by("oldest")[:BATCH],
-        lambda customer, at: devices.refresh_devices(client=client, customer=customer, now=at),
+        due[:BATCH],
+        lambda wish, at: charging.carry_out(client=client, wish=wish, now=at),
+        now=now,
+    )
+
+
+def fetch_due_savings(*, client: podero.PoderoClient, now: datetime) -> int:
+    due = saving.due_for_savings(now=now).select_related("podero_user")
+    return _each(
+        due[:BATCH],
+        lambda device, at: saving.fetch_savings(client=client, device=device, now=at),
         now=now,
     )
 
@@ -104,9 +138,12 @@ def sweep(
         "devices switched": switch_due_devices(client=client, now=clock()),
         "devices removed": remove_due_devices(client=client, now=clock()),
         "users removed": remove_due_customers(client=client, now=clock()),
+        "wishes to charge taken up": charge_due_devices(client=client, now=clock()),
         "customers' devices refreshed": refresh_due_devices(client=client, now=clock()),
+        "savings fetched": fetch_due_savings(client=client, now=clock()),
         "attempts expired": expiry.expire_unopened_attempts(now=clock()),
         "mails taken up": mails.send_due_mails(post=post, now=clock()) if post else 0,
+        "wishes to charge forgotten": charging.forget_answered(now=clock()),
         "hand-offs forgotten": handoff.forget_used(now=clock()),
         "rows erased": retention.erase_what_is_over(now=clock()),
     }

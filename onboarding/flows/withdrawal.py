@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, Q
 
+from onboarding.flows import charging
 from onboarding.models import (
     Consent,
     Device,
@@ -72,6 +74,7 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
             device.want_optimization(is_wanted=False, now=now)
             if newest is not None or not device.is_removal_wanted:
                 device.want_removal(now=now)
+        charging.take_back_all(customer=customer, now=now)
     for attempt in customer.attempts.filter(state__in=[State.STARTED, State.OPEN]):
         try:
             attempt.mark_cancelled(at=now, event=Event.WITHDRAWN)
@@ -91,14 +94,14 @@ def acknowledge(*, customer: PoderoUser, at: datetime, now: datetime) -> Acknowl
         Q(finished_at=None) | Q(finished_at__gte=at)
     )
     may_bring = customer.attempts.that_may_bring_a_device(now=now)
-    consents = list(
+    consents: list[Any] = list(
         ended.select_related("text")
         .annotate(may_bring=Exists(may_bring))
         .order_by("given_at", "pk")
     )
     return Acknowledgement(
         at=at,
-        consents=[*consents],
+        consents=consents,
         attempts=list(attempts.exclude(state=State.LINKED).order_by("started_at", "pk")),
         devices=list(own.select_related("attempt__consent").order_by("pk")),
         is_user_removed=customer.is_removed,

@@ -1,6 +1,7 @@
 """What the app remembers. Each module holds one table's fields, constraints and named moves."""
 
 from onboarding.models.attempts import InvalidTransition, OnboardingSession, SessionEvent
+from onboarding.models.charge_wishes import ChargeWish
 from onboarding.models.consents import Consent, ConsentText
 from onboarding.models.devices import Device
 from onboarding.models.erasures import ErasedCount
@@ -10,6 +11,7 @@ from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
 
 __all__ = [
+    "ChargeWish",
     "Consent",
     "ConsentText",
     "Device",

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from django.db import models
 from django.db.models import F, Q
@@ -14,6 +14,45 @@ from onboarding.models.attempts import DEVICE_TYPES, OnboardingSession
 from onboarding.models.claims import Claimable, is_recent
 from onboarding.models.podero_users import PoderoUser
 from onboarding.models.removals import NOT_TO_BE_REMOVED, Removable
+from onboarding.models.reports import Report
+from onboarding.models.savings import Saved
+from onboarding.podero import DeviceType
+
+# How a device stands toward its customer; each has its template in onboarding/devices/.
+Standing = Literal[
+    "being_removed",
+    "withdrawn",
+    "unconfirmed",
+    "missing",
+    "needs_customer",
+    "working",
+    "starting",
+    "off",
+    "pausing",
+    "paused",
+]
+# What a card says about charging now: how the wish stands, or what Podero reports.
+ChargeState = Literal[
+    "asking",
+    "taking_back",
+    "started",
+    "armed",
+    "accepted",
+    "already_charging",
+    "fully_charged",
+    "no_active_session",
+    "internal_error",
+    "refused",
+    "taken_back",
+    "gave_up",
+    "requested",
+    "ongoing",
+    "unavailable",
+    "idle",
+]
+# The device itself reports every 5 to 15 minutes at Podero.
+REPORTING_PERIOD = timedelta(minutes=15)
+CHARGEABLE = (DeviceType.EV, DeviceType.WB)
 
 
 class DeviceQuerySet(models.QuerySet["Device"]):
@@ -32,6 +71,10 @@ class DeviceQuerySet(models.QuerySet["Device"]):
             is_optimization_in_doubt=False,
         )
 
+    def as_shown(self) -> DeviceQuerySet:
+        """With all that a card tells, in one query."""
+        return self.select_related("podero_user", "attempt__consent", "charge_wish")
+
     def due(self, *, now: datetime) -> DeviceQuerySet:
         """Devices whose optimization at Podero is not, or not surely, as it should be."""
         differs = ~Q(is_optimization_wanted=F("is_optimization_active"))
@@ -47,7 +90,8 @@ class Device(Removable, Claimable):
     `is_optimization_in_doubt` that it may have changed since without our learning of it. While a
     wish is not known to be fulfilled, `next_try_at` says when the row is due. Nothing is wanted
     before the customer confirmed the device, and nothing any more once it is to be removed: only
-    linking it again brings it back.
+    linking it again brings it back. `report` is what Podero last told of its state, and
+    `savings` of what optimization saved; see `models/reports.py` and `models/savings.py`.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -64,6 +108,7 @@ class Device(Removable, Claimable):
     device_type = models.CharField(_("type"), max_length=2, choices=DEVICE_TYPES)
     manufacturer = models.CharField(_("manufacturer"), max_length=255, blank=True)
     model = models.CharField(_("model"), max_length=255, blank=True)
+    external_device_id = models.CharField(_("manufacturer's id"), max_length=255, blank=True)
     linked_at = models.DateTimeField(_("linked"))
     confirmed_at = models.DateTimeField(_("confirmed by the customer"), null=True, blank=True)
     is_optimization_wanted = models.BooleanField(_("optimization wanted"), default=False)
@@ -74,6 +119,9 @@ class Device(Removable, Claimable):
     connection_status = models.CharField(_("connection"), max_length=20, default="unknown")
     checked_at = models.DateTimeField(_("last read from Podero"))
     missing_since = models.DateTimeField(_("gone at Podero since"), null=True, blank=True)
+    report = models.JSONField(_("last reported"), default=dict, blank=True)
+    savings = models.JSONField(_("savings"), default=dict, blank=True)
+    savings_asked_at = models.DateTimeField(_("savings asked for"), null=True, blank=True)
 
     objects = DeviceQuerySet.as_manager()
 
@@ -102,6 +150,7 @@ class Device(Removable, Claimable):
         return {
             "is_optimization_wanted": self.is_optimization_wanted,
             "removal_wanted_at": self.removal_wanted_at,
+            "next_try_at": self.next_try_at,
         }
 
     @property
@@ -139,6 +188,124 @@ class Device(Removable, Claimable):
             and self.is_settled
             and is_recent(self.claimed_at, now=now)
         )
+
+    @property
+    def standing(self) -> Standing:
+        if self.is_removal_wanted:
+            return "being_removed"
+        if self.attempt.consent.withdrawn_at is not None and not self.is_optimization_wanted:
+            return "withdrawn"
+        if not self.is_confirmed:
+            return "unconfirmed"
+        if self.missing_since is not None:
+            return "missing"
+        if self.needs_customer:
+            return "needs_customer"
+        return self._optimization_standing
+
+    @property
+    def _optimization_standing(self) -> Standing:
+        if not self.is_optimization_wanted:
+            return "paused" if self.is_settled else "pausing"
+        if self.is_switch_pending:
+            return "starting"
+        return "working" if self.is_working else "off"
+
+    @property
+    def reported(self) -> Report:
+        return Report.from_json(self.report)
+
+    @property
+    def saved(self) -> Saved:
+        return Saved.from_json(self.savings)
+
+    @property
+    def may_be_charged(self) -> bool:
+        """Whether "charge now" makes sense: a car or wallbox that Podero can reach."""
+        is_reachable = self.standing not in {"being_removed", "withdrawn", "unconfirmed", "missing"}
+        return self.device_type in CHARGEABLE and is_reachable and self.is_authenticated
+
+    @property
+    def charge_state(self) -> ChargeState:
+        wish = getattr(self, "charge_wish", None)
+        reported = self.reported
+        if wish is not None and wish.is_pending:
+            return "asking" if wish.is_start else "taking_back"
+        if wish is not None and not self._is_outlived(wish.answer, wish.answered_at):
+            state: ChargeState = wish.answer
+            return state
+        if reported.is_boost_armed:
+            return "armed"
+        if reported.boost_state in {"requested", "ongoing", "unavailable"}:
+            boost: ChargeState = reported.boost_state  # type: ignore[assignment]
+            return boost
+        return "idle"
+
+    def _is_outlived(self, answer: str, answered_at: datetime) -> bool:
+        """Whether Podero has told more of a boost since it said yes to it."""
+        if self.checked_at <= answered_at:
+            return False
+        reported = self.reported
+        is_used_up = answer == "armed" and reported.is_boost_armed is False
+        is_running = reported.boost_state in {"requested", "ongoing"}
+        return is_used_up or (answer in {"started", "armed", "accepted"} and is_running)
+
+    @property
+    def may_ask_to_charge(self) -> bool:
+        taken = {"asking", "started", "armed", "accepted", "requested", "ongoing", "unavailable"}
+        return self.may_be_charged and self.charge_state not in taken
+
+    @property
+    def may_take_back_charge(self) -> bool:
+        """What is only asked for or armed can be taken back; a wallbox also stops charging."""
+        stoppable = {"asking", "armed", "accepted"}
+        if self.device_type == DeviceType.WB:
+            stoppable |= {"started", "requested", "ongoing"}
+        return self.may_be_charged and self.charge_state in stoppable
+
+    @property
+    def silent_since(self) -> datetime | None:
+        """Since when the device itself has told Podero nothing, if that is for long."""
+        state_at = self.reported.state_at
+        if state_at is None or self.checked_at - state_at <= REPORTING_PERIOD:
+            return None
+        return state_at
+
+    @property
+    def is_waiting_for_podero(self) -> bool:
+        """Whether something that the customer wished has yet to show."""
+        is_charge_awaited = self.charge_state in {"asking", "taking_back", "requested"}
+        return self.standing in {"starting", "pausing"} or is_charge_awaited
+
+    def pause(self, *, now: datetime) -> bool:
+        """The customer wants it left alone; False when that had been said before."""
+        return self._change_wish(Q(is_optimization_wanted=True), is_wanted=False, now=now)
+
+    def resume(self, *, now: datetime) -> bool:
+        """The customer wants it optimized again; False when that had been said before.
+
+        Said again, it counts where nobody is trying any more: it was given up, or somebody else
+        has switched optimization off.
+        """
+        is_idle = Q(is_optimization_active=False, next_try_at=None)
+        return self._change_wish(
+            Q(confirmed_at__isnull=False, removal_wanted_at=None)
+            & (Q(is_optimization_wanted=False) | is_idle),
+            is_wanted=True,
+            now=now,
+        )
+
+    def _change_wish(self, condition: Q, *, is_wanted: bool, now: datetime) -> bool:
+        fields = {
+            "is_optimization_wanted": is_wanted,
+            "is_optimization_in_doubt": True,
+            "next_try_at": now,
+            "tries": 0,
+        }
+        if not Device.objects.filter(condition, pk=self.pk).update(**fields):
+            return False
+        self._set(**fields)
+        return True
 
     def want_optimization(self, *, is_wanted: bool, now: datetime) -> bool:
         """State the wish; `flows.devices` makes Podero follow, at once or later.
@@ -202,9 +369,11 @@ class Device(Removable, Claimable):
             "model": found.model or self.model,
             "is_authenticated": found.is_authenticated is not False,
             "is_action_needed": found.is_action_needed,
+            "external_device_id": found.external_device_id or self.external_device_id,
             "connection_status": found.connection_status[:20],
             "checked_at": at,
             "missing_since": None,
+            "report": Report.of(found).as_json(),
         }
         if found.is_smart_optimization_active is not None:
             fields["is_optimization_active"] = found.is_smart_optimization_active

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.claims import Claimable, is_recent
@@ -52,7 +53,8 @@ class PoderoUser(Removable, Claimable):
 
     `is_creation_in_doubt` is written before Podero is asked to make the user, so that a try whose
     outcome was never learnt makes the next one look before it creates. It is written again when
-    the user has been removed there: `podero_id` is then empty, and coming back looks first.
+    the user has been removed there: `podero_id` is then empty, and coming back looks first. `devices_asked_at` is when
+    Podero was last asked about the customer's devices, whatever came of it.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -71,6 +73,7 @@ class PoderoUser(Removable, Claimable):
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     withdrawn_at = models.DateTimeField(_("withdrew"), null=True, blank=True)
     reminders_stopped_at = models.DateTimeField(_("wants no reminder"), null=True, blank=True)
+    devices_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = PoderoUserQuerySet.as_manager()
 
@@ -126,6 +129,16 @@ class PoderoUser(Removable, Claimable):
     def record_podero_id(self, podero_id: uuid.UUID) -> bool:
         """Keep Podero's id; False when the claim was lost to another process."""
         return self.release(podero_id=podero_id, is_creation_in_doubt=False)
+
+    def begin_asking(self, *, now: datetime, again_after: timedelta) -> bool:
+        """Take it on to ask about the devices; False when somebody has just done so."""
+        rows = PoderoUser.objects.filter(
+            Q(devices_asked_at=None) | Q(devices_asked_at__lte=now - again_after), pk=self.pk
+        )
+        if not rows.update(devices_asked_at=now):
+            return False
+        self._set(devices_asked_at=now)
+        return True
 
     def record_portal_data(self, told: dict[str, str]) -> None:
         changed = {name: value for name, value in told.items() if value != getattr(self, name)}

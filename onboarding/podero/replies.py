@@ -60,6 +60,9 @@ class Device:
 
     The three statuses are "ok", "warning", "error" or "unknown". battery_level is in percent.
     Times are aware, in UTC. `actions` comes with a detail only, never with a list.
+    current_mode: of a heat pump "min", "low", "mid" or "max"; wallbox_mode: "READY",
+    "PLUGGED_IN", "CHARGING", "UNAVAILABLE" or "UNKNOWN".
+    battery_flow_w: what an inverter's battery gives (positive) or takes (negative).
     """
 
     id: UUID
@@ -68,6 +71,7 @@ class Device:
     owner_external_id: str | None = field(default=None, repr=False)
     manufacturer: str = ""
     model: str = ""
+    external_device_id: str = field(default="", repr=False)
     is_authenticated: bool | None = None
     is_smart_optimization_active: bool | None = None
     connection_status: str = "unknown"
@@ -77,11 +81,16 @@ class Device:
     lifecycle_error: str = ""
     is_action_needed: bool = False
     current_mode: str = ""
+    wallbox_mode: str = ""
+    wallbox_connection: str = ""
     boost_state: str = ""
+    is_boost_armed: bool | None = None
     is_plugged_in: bool | None = None
     is_charging: bool | None = None
     is_fully_charged: bool | None = None
     battery_level: int | None = None
+    battery_flow_w: float | None = None
+    solar_production_w: float | None = None
     state_updated_at: datetime | None = None
     created_at: datetime | None = None
     is_deleted: bool = False

@@ -53,7 +53,7 @@ def _devices(attempt: OnboardingSession) -> list[Device]:
     if attempt.state != State.LINKED:
         return []
     present = Device.objects.present().filter(attempt=attempt)
-    return list(present.select_related("attempt__consent").order_by("pk"))
+    return list(present.as_shown().order_by("pk"))
 
 
 def _next_try_ms(attempt: OnboardingSession) -> int | None:

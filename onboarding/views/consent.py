@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.conf import settings
+from django.db.models import Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -9,9 +10,9 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods
 
 from onboarding.branding import brand
-from onboarding.flows import opt_in
+from onboarding.flows import doubles, opt_in
 from onboarding.forms import ConsentForm, DeviceTypeForm
-from onboarding.models import Consent, OnboardingSession, PoderoUser, consents
+from onboarding.models import Consent, Device, OnboardingSession, PoderoUser, consents
 from onboarding.models.attempts import DEVICE_TYPES
 from onboarding.models.consents import digest_of
 from onboarding.states import State
@@ -72,8 +73,22 @@ def consent(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
 def _page(
     request: HttpRequest, customer: PoderoUser, form: ConsentForm, words: str
 ) -> HttpResponse:
-    since = customer.consents.select_related("text").order_by("-given_at", "-pk").first()
-    unfinished = OnboardingSession.objects.for_customer(customer).unfinished()
+    # The newest agreement, and with it, in one query, what was started last and not finished.
+    attempts = OnboardingSession.objects.for_customer(customer)
+    unfinished = attempts.unfinished().exclude(state=State.RETURNED)
+    newest = unfinished.order_by("-started_at")[:1]
+    since = (
+        customer.consents.select_related("text")
+        .annotate(
+            unfinished_reference=Subquery(newest.values("reference")),
+            unfinished_since=Subquery(newest.values("started_at")),
+        )
+        .order_by("-given_at", "-pk")
+        .first()
+    )
+    present = Device.objects.for_customer(customer).present()
+    linked = list(present.as_shown().order_by("-linked_at", "-pk"))
+    chosen = DeviceTypeForm({"device_type": form["device_type"].value()}).chosen()
     return render(
         request,
         "onboarding/consent.html",
@@ -86,7 +101,8 @@ def _page(
             "device_types": DEVICE_TYPES,
             "since": since,
             "changes": _changes(since),
-            "unfinished": unfinished.exclude(state=State.RETURNED).order_by("-started_at").first(),
+            "linked_already": doubles.linked_already(linked, chosen),
+            "shares_cable": doubles.shares_cable_with(linked, chosen),
         },
         status=422 if form.is_bound else 200,
     )

@@ -1,43 +1,104 @@
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.db.models import F, FilteredRelation, Q
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import devices as device_flow
-from onboarding.flows import keeping
-from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.flows import doubles, keeping
+from onboarding.models import Consent, Device, PoderoUser
+from onboarding.states import UNFINISHED, State
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
-from onboarding.views.access import customer_required
+from onboarding.views.access import customer_required, signed_in_customer
 
 _SHOWN_CONSENTS = 20
+_SHOWN_ATTEMPTS = 3
+# While something that the customer wished has yet to show, and otherwise.
+_POLL_MS = 3000
+_QUIET_POLL_MS = 30000
+# Older than this, a page says that what it shows may have changed.
+_OLD = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """What the page tells of an attempt that is still under way."""
+
+    reference: UUID
+    state: str
+    started_at: datetime
 
 
 @require_safe
 @customer_required
 def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     """What is linked, what works and what needs the customer, as last heard from Podero."""
-    own = Device.objects.for_customer(customer).present().select_related("attempt__consent")
-    shown = list(own.order_by("-linked_at", "-pk"))
-    if device_flow.is_stale(devices=shown, now=timezone.now()):
+    now = timezone.now()
+    shown = _devices_of(customer)
+    is_stale = device_flow.is_stale(devices=shown, now=now)
+    if device_flow.is_refresh_due(customer=customer, devices=shown, now=now):
         nudge(refresh_devices, customer_id=customer.pk)
+    consents, attempts = _agreements(customer)
     return render(
         request,
         "onboarding/devices.html",
         {
             "customer": customer,
             "devices": shown,
-            "consents": list(customer.consents.order_by("-given_at", "-pk")[:_SHOWN_CONSENTS]),
-            "attempts": list(
-                OnboardingSession.objects.for_customer(customer)
-                .unfinished()
-                .order_by("-started_at")[:3]
-            ),
+            "doubles": doubles.find_doubles(shown),
+            "consents": consents,
+            "attempts": attempts,
+            "old_before": now - _OLD,
+            "status_url": resolve_url("devices_status") + ("?aged=1" if is_stale else ""),
+            "news": _fingerprint(shown, is_aged=is_stale),
         },
     )
+
+
+@require_safe
+def devices_status(request: HttpRequest) -> HttpResponse:
+    """As JSON: `state`, which changes with what the page shows, and when to ask again.
+
+    `aged=1` comes from a page that shows stale data: to it, fresher data is news in itself.
+    """
+    customer = signed_in_customer(request)
+    if customer is None:
+        return JsonResponse({"detail": "Sign in first."}, status=401)
+    now = timezone.now()
+    shown = _devices_of(customer)
+    if device_flow.is_refresh_due(customer=customer, devices=shown, now=now):
+        nudge(refresh_devices, customer_id=customer.pk)
+    is_aged = request.GET.get("aged") == "1"
+    is_waiting = any(device.is_waiting_for_podero for device in shown)
+    return JsonResponse(
+        {
+            "state": _fingerprint(shown, is_aged=is_aged),
+            "is_final": False,
+            "next_poll_ms": _POLL_MS if is_waiting or is_aged else _QUIET_POLL_MS,
+        }
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@customer_required
+def look_again(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
+    """Ask Podero now; the page then tells how old the news is, whatever came of it."""
+    if request.method == "POST":
+        with suppress(TooManyWaiting), place_in_line() as client:
+            device_flow.refresh_for_viewer(client=client, customer=customer, now=timezone.now())
+    return redirect("devices")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -53,3 +114,54 @@ def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) 
             return redirect("devices")
         nudge(switch_customer_devices, customer_id=customer.pk)
     return redirect("devices")
+
+
+def _devices_of(customer: PoderoUser) -> list[Device]:
+    present = Device.objects.for_customer(customer).present()
+    return list(present.as_shown().order_by("-linked_at", "-pk"))
+
+
+def _agreements(customer: PoderoUser) -> tuple[list[Consent], list[Unfinished]]:
+    """What was agreed to and what is still under way because of it, newest first; one query."""
+    under_way = FilteredRelation("attempts", condition=Q(attempts__state__in=UNFINISHED))
+    rows: Iterable[Any] = (
+        customer.consents.annotate(under_way=under_way)
+        .annotate(
+            attempt_reference=F("under_way__reference"),
+            attempt_state=F("under_way__state"),
+            attempt_started_at=F("under_way__started_at"),
+            successor=F("under_way__continued_by"),
+            state_before=F("under_way__continues__state"),
+        )
+        .order_by("-given_at", "-pk")[: 2 * _SHOWN_CONSENTS]
+    )
+    consents: dict[int, Consent] = {}
+    attempts: list[Unfinished] = []
+    for row in rows:
+        consents.setdefault(row.pk, row)
+        is_settled = row.successor is not None or row.state_before == State.LINKED
+        if row.attempt_reference is not None and not is_settled:
+            attempts.append(
+                Unfinished(row.attempt_reference, row.attempt_state, row.attempt_started_at)
+            )
+    attempts.sort(key=lambda attempt: attempt.started_at, reverse=True)
+    return list(consents.values())[:_SHOWN_CONSENTS], attempts[:_SHOWN_ATTEMPTS]
+
+
+def _fingerprint(devices: list[Device], *, is_aged: bool) -> str:
+    """Changes when a card says something else; not with every watt, which would only disturb."""
+    cards = [
+        (
+            str(device.reference),
+            device.standing,
+            device.charge_state,
+            device.reported.cable,
+            device.reported.mode,
+            device.reported.connection,
+            device.savings,
+        )
+        for device in devices
+    ]
+    read_at = sorted(device.checked_at.isoformat() for device in devices) if is_aged else []
+    told = json.dumps([cards, read_at[:1]])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

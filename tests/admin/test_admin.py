@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from onboarding.models import OnboardingSession
+from onboarding.models import ChargeWish, Device, OnboardingSession
 from onboarding.states import State
 from tests.factories import NOON, make_attempt, make_customer, make_device
 
@@ -50,6 +50,34 @@ def test_lists_cost_the_same_for_many_rows(
         response = support.get(reverse(f"admin:onboarding_{name}_changelist"))
 
     assert response.status_code == 200
+
+
+def test_device_tells_support_what_podero_told_and_what_the_customer_wished(
+    support: Client, attempt: OnboardingSession
+) -> None:
+    device = attempt.devices.get()
+    Device.objects.update(
+        external_device_id="VIN-1",
+        report={"is_plugged_in": True, "battery_level": 62},
+        savings={
+            "currency": "EUR",
+            "periods": [
+                {
+                    "started_at": "2026-02-01T00:00:00Z",
+                    "ended_at": "2026-03-01T00:00:00Z",
+                    "total": 12.4,
+                }
+            ],
+        },
+    )
+    ChargeWish.objects.create(device=device, is_start=True, wished_at=NOON)
+
+    text = support.get(reverse("admin:onboarding_device_change", args=[device.pk])).content.decode()
+
+    assert "VIN-1" in text
+    assert "battery_level: 62" in text
+    assert "2026-02-01 – 2026-02-28: 12.40 EUR" in text
+    assert "charge now: no answer yet" in text
 
 
 @pytest.mark.parametrize("name", LISTS)

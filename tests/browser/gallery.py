@@ -267,6 +267,15 @@ PAGES = (
     Shown(
         "devices-unconfirmed", _customer("devices-unconfirmed", "/optimize/devices/"), "My devices"
     ),
+    Shown("devices-told", _customer("devices-told", "/optimize/devices/"), "My devices"),
+    Shown("devices-paused", _customer("devices-paused", "/optimize/devices/"), "My devices"),
+    Shown("devices-charging", _customer("devices-charging", "/optimize/devices/"), "My devices"),
+    Shown("devices-doubled", _customer("devices-doubled", "/optimize/devices/"), "My devices"),
+    Shown(
+        "consent-linked-already",
+        _customer("devices-doubled", "/optimize/consent/?device_type=ev"),
+        "Before you go to Podero",
+    ),
     Shown("devices-withdrawn", _customer("left-pending", "/optimize/devices/"), "My devices"),
     Shown(
         "devices-being-removed",

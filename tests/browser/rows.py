@@ -11,11 +11,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from onboarding.flows import reminders
-from onboarding.models import Consent, Mail, OnboardingSession, PoderoUser
+from onboarding.models import ChargeWish, Consent, Mail, OnboardingSession, PoderoUser
 from onboarding.states import FailureCode, State
 from tests.factories import make_attempt, make_consent, make_customer, make_device
 
 LONG = "Donaudampfschifffahrtsgesellschaftselektrizitaetenhauptbetriebswerkbau"
+
+
+def with_own_id(fields: dict[str, Any], number: int) -> dict[str, Any]:
+    """A device that is not taken for another one."""
+    return fields | {"external_device_id": str(number)}
 
 
 def write_rows() -> None:
@@ -37,6 +42,7 @@ class _Rows:
         self._linked()
         self._devices()
         self._removed()
+        self._living()
         self._withdrawn()
         self._customer("fresh")
         staff = self._customer("staff")
@@ -181,6 +187,66 @@ class _Rows:
         ):
             device = make_device(attempt=attempt, model=name, **fields)
             self.made[name] = self.made["devices-being-removed"] | {"device": str(device.reference)}
+
+    def _living(self) -> None:
+        """What devices tell of themselves, and how wishes stand."""
+        working = self._working()
+        told = self._attempt("devices-told", State.LINKED)
+        savings = {
+            "currency": "EUR",
+            "periods": [
+                {
+                    "started_at": "2026-02-01T00:00:00Z",
+                    "ended_at": "2026-03-01T00:00:00Z",
+                    "total": 12.4,
+                },
+                {
+                    "started_at": "2026-01-01T00:00:00Z",
+                    "ended_at": "2026-02-01T00:00:00Z",
+                    "total": -1.5,
+                },
+            ],
+        }
+        car = {"is_plugged_in": True, "is_charging": False, "battery_level": 62}
+        silent = {"state_at": (self._now - timedelta(days=1)).isoformat()}
+        make_device(attempt=told, report=car, savings=savings, **working)
+        make_device(attempt=told, device_type="hp", report={"mode": "low"} | silent, **working)
+        sun = {"solar_production_w": 3200, "battery_level": 57, "battery_flow_w": -500}
+        make_device(attempt=told, device_type="iv", report=sun, **working)
+        paused = self._attempt("devices-paused", State.LINKED)
+        off = working | {"is_optimization_wanted": False, "is_optimization_active": False}
+        make_device(attempt=paused, device_type="hp", **off)
+        pausing = working | {"is_optimization_wanted": False, "is_optimization_in_doubt": True}
+        make_device(attempt=paused, device_type="iv", next_try_at=self._now, **pausing)
+        self._charging(working)
+        doubled = self._attempt("devices-doubled", State.LINKED)
+        make_device(attempt=doubled, external_device_id="1", **working)
+        make_device(attempt=doubled, external_device_id="1", **working)
+        make_device(attempt=doubled, device_type="wb", report={"mode": "READY"}, **working)
+        make_device(attempt=doubled, device_type="hp", **working)
+        make_device(attempt=doubled, device_type="hp", **working)
+
+    def _charging(self, working: dict[str, Any]) -> None:
+        answers = self._attempt("devices-charging", State.LINKED)
+        for number, answer in enumerate(("", *ChargeWish.Answer.values)):
+            device = make_device(
+                attempt=answers, model=f"Model {number}", **with_own_id(working, number)
+            )
+            ChargeWish.objects.create(
+                device=device,
+                is_start=answer != "taken_back",
+                wished_at=self._now,
+                answer=answer,
+                answered_at=self._now if answer else None,
+                # Nothing asks Podero while it is looked at.
+                next_try_at=None,
+            )
+        for number, state in enumerate(("requested", "ongoing", "unavailable")):
+            make_device(
+                attempt=answers,
+                report={"boost_state": state},
+                **with_own_id(working, 100 + number),
+            )
 
     def _withdrawn(self) -> None:
         pending = self._attempt("left-pending", State.LINKED)

@@ -22,7 +22,15 @@ from django.utils import timezone
 
 from onboarding.flows import withdrawal
 from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
-from onboarding.models import Device, ErasedCount, LeavingReason, Mail, PoderoUser, UsedHandoff
+from onboarding.models import (
+    ChargeWish,
+    Device,
+    ErasedCount,
+    LeavingReason,
+    Mail,
+    PoderoUser,
+    UsedHandoff,
+)
 from onboarding.states import Actor, Event, State
 from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
 from tests.journeys.customer import Customer
@@ -77,7 +85,15 @@ def everything_of(number: str) -> PoderoUser:
         return_token_hash=uuid.uuid4().hex * 2,
     )
     attempt.note(Event.LINKED, at=NOON, actor=Actor.SYSTEM, podero_status=200)
-    make_device(attempt=attempt, manufacturer=f"maker-{number}", model=f"model-{number}")
+    device = make_device(
+        attempt=attempt,
+        manufacturer=f"maker-{number}",
+        model=f"model-{number}",
+        external_device_id=f"serial-{number}",
+    )
+    ChargeWish.objects.create(
+        device=device, is_start=False, wished_at=NOON, answer="taken_back", answered_at=NOON
+    )
     Mail.objects.create(consent=consent, kind=Mail.Kind.RECEIPT, sent_at=NOON)
     Client().force_login(account)
     LogEntry.objects.create(
@@ -95,7 +111,7 @@ def everything_of(number: str) -> PoderoUser:
 def markers_of(customer: PoderoUser) -> set[str]:
     """Every id, name and address that leads to the customer, as it may stand in a column."""
     number = customer.external_user_id
-    found = {f"{kind}-{number}" for kind in ("name", "given", "family", "maker", "model")}
+    found = {f"{kind}-{number}" for kind in ("name", "given", "family", "maker", "model", "serial")}
     found |= {number, f"{number}@example.com"}
     for held in HELD:
         for row in held.rows_of(customer) if not held.is_shared else ():
@@ -161,6 +177,7 @@ def test_erasure_leaves_no_trace_but_counts_and_nothing_of_others_is_touched(
     assert dict(ErasedCount.objects.values_list("kind", "count")) == {
         "onboarding.SessionEvent": 1,
         "onboarding.Mail": 1,
+        "onboarding.ChargeWish": 1,
         "onboarding.Device": 1,
         "onboarding.OnboardingSession": 2,
         "onboarding.Consent": 1,

@@ -15,7 +15,7 @@ from onboarding.models import Device, OnboardingSession
 from onboarding.models.consents import digest_of
 from onboarding.states import State
 from onboarding.views.consent import consent_record, consent_words
-from tests.factories import NOON, make_attempt, make_customer, make_device
+from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +124,76 @@ def test_devices_page_costs_the_same_for_many_devices(
         response = signed_in.get(reverse("devices"))
 
     assert response.content.decode().count("Tesla") >= count
+    assert len(response.context["attempts"]) == min(count, 3)
+    assert len(response.context["consents"]) == min(count + 1, 20)
+    with django_assert_max_num_queries(4):
+        assert signed_in.get(reverse("devices_status")).status_code == 200
+    with django_assert_max_num_queries(5):
+        assert signed_in.get(reverse("consent"), {"device_type": "ev"}).status_code == 200
+
+
+def test_attempts_under_way_are_shown_newest_first(signed_in: Client) -> None:
+    customer = customer_of(signed_in)
+    consent = make_consent(customer)
+    now = timezone.now()
+    made = [
+        make_attempt(
+            customer=customer,
+            consent=consent,
+            state=state,
+            started_at=now - timedelta(hours=hours),
+        )
+        for hours, state in enumerate((State.RETURNED, State.LINKED, State.OPEN, State.STARTED))
+    ]
+
+    shown = signed_in.get(reverse("devices")).context["attempts"]
+
+    expected = [(made[0], "returned"), (made[2], "open"), (made[3], "started")]
+    assert [(one.reference, one.state) for one in shown] == [
+        (attempt.reference, state) for attempt, state in expected
+    ]
+    page = signed_in.get(reverse("consent")).content.decode()
+    assert reverse("attempt", args=[made[2].reference]) in page
+    assert reverse("attempt", args=[made[0].reference]) not in page
+
+
+def test_page_of_devices_shows_news_by_itself(signed_in: Client) -> None:
+    attempt = make_attempt(customer=customer_of(signed_in), state=State.LINKED)
+    now = timezone.now()
+    working = {"is_optimization_wanted": True, "is_optimization_active": True, "confirmed_at": now}
+    make_device(attempt=attempt, checked_at=now, **working)
+    page = signed_in.get(reverse("devices"))
+    shown = page.context["news"]
+    assert f'data-state="{shown}"' in page.content.decode()
+
+    def status() -> Any:
+        return signed_in.get(page.context["status_url"]).json()
+
+    assert status() == {"state": shown, "is_final": False, "next_poll_ms": 30000}
+    # A few watts more are no news, and neither is having heard again.
+    Device.objects.update(report={"solar_production_w": 17}, checked_at=timezone.now())
+    assert status()["state"] == shown
+    Device.objects.update(is_optimization_wanted=False, next_try_at=now)
+    assert status()["state"] != shown
+    assert status()["next_poll_ms"] == 3000
+
+
+def test_page_that_shows_stale_data_is_told_when_there_is_fresher(signed_in: Client) -> None:
+    attempt = make_attempt(customer=customer_of(signed_in), state=State.LINKED)
+    make_device(attempt=attempt, checked_at=timezone.now() - timedelta(hours=1))
+    page = signed_in.get(reverse("devices"))
+    address, shown = page.context["status_url"], page.context["news"]
+    assert signed_in.get(address).json()["state"] == shown
+
+    Device.objects.update(checked_at=timezone.now())
+
+    assert signed_in.get(address).json()["state"] != shown
+
+
+def test_status_of_devices_is_nobody_elses(client: Client) -> None:
+    make_device()
+
+    assert client.get(reverse("devices_status")).status_code == 401
 
 
 @pytest.mark.parametrize(
