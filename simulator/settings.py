@@ -12,6 +12,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "device_delete_status": (200, 204, 404, 405),
     "user_delete_status": (200, 204),
     "cue_secret_status": (401, 403, 404),
+    "reconnect_other_account": ("taken", "new_device"),
 }
 
 
@@ -39,6 +40,7 @@ class Settings:
     cue_secret_status: int = 403
     cue_closes_itself: bool = False
     reconnect_appends_device_id: bool = True
+    reconnect_other_account: str = "taken"
     boost_requested_seconds: int = 3
 
     def changed(self, patch: dict[str, Any]) -> Settings:
