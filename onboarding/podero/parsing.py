@@ -77,6 +77,7 @@ def device_from(body: object, device_type: DeviceType) -> Device:
         device_type=device_type,
         owner_id=uuid_of(owner) or uuid_of(fields_of(owner).get("id")),
         owner_external_id=identifier_of(fields_of(owner).get("external_id")),
+        external_id=identifier_of(fields.get("external_device_id")) or "",
         manufacturer=text_of(model.get("manufacturer")),
         model=text_of(model.get("model")),
         is_authenticated=flag_of(fields.get("is_authenticated")),
@@ -115,6 +116,14 @@ def reauthentication_from(body: object) -> Reauthentication:
         device_id=uuid_of(fields.get("device_id")),
         session_id=uuid_of(fields.get("session_id")),
     )
+
+
+def redirect_url_from(body: object) -> str:
+    """Read where to send the customer; the address is as received, not yet checked."""
+    address = identifier_of(_object(body).get("redirect_url"), longest=MAX_URL)
+    if not address:
+        raise NotUnderstood("redirect_url")
+    return address
 
 
 def _actions(value: object) -> tuple[Action, ...]:

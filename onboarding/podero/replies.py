@@ -55,17 +55,27 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """What an action's link names: the cue, and the secret that lets one act on it for an hour."""
+
+    id: UUID
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """A linked device. Source: partner-api/reference/*/attributes and */state.
 
     The three statuses are "ok", "warning", "error" or "unknown". battery_level is in percent.
     Times are aware, in UTC. `actions` comes with a detail only, never with a list.
+    external_id: what the manufacturer calls it, empty if not told.
     """
 
     id: UUID
     device_type: DeviceType
     owner_id: UUID | None = None
     owner_external_id: str | None = field(default=None, repr=False)
+    external_id: str = field(default="", repr=False)
     manufacturer: str = ""
     model: str = ""
     is_authenticated: bool | None = None
