@@ -7,7 +7,7 @@ import re
 
 # A return token stands in a path and a hand-off token in a query; neither may outlive its use.
 _KEY_PATTERNS = (
-    (re.compile(r"(/optimize/return/)[^/\s?\"']+"), r"\1[key]"),
+    (re.compile(r"(/optimize/(?:devices/)?return/)[^/\s?\"']+"), r"\1[key]"),
     (re.compile(r"(onboarding_session_id=)[^&\s\"']+"), r"\1[key]"),
     (re.compile(r"((?:token|secret)=)[^&\s\"']+"), r"\1[key]"),
     (re.compile(r"(Bearer |Basic )[A-Za-z0-9._~+/=-]+"), r"\1[key]"),

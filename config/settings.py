@@ -165,6 +165,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "free_stuck_claims": 60,
         "verify_due_returns": 30,
         "switch_due_devices": 30,
+        "take_up_due_reconnections": 30,
         "look_up_due_attempts": 60,
         "refresh_due_devices": 60,
         "send_due_mails": 30,

@@ -3,8 +3,25 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.admin.read_only import ReadOnlyAdmin
-from onboarding.models import Device
+from onboarding.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from onboarding.models import Device, Reconnection
+
+
+class ReconnectionInline(ReadOnlyInline):
+    model = Reconnection
+    fields = (
+        "support_code",
+        "state",
+        "failure_code",
+        "started_at",
+        "opened_at",
+        "returned_at",
+        "is_return_matched",
+        "foreign_return_at",
+        "finished_at",
+    )
+    readonly_fields = fields
+    ordering = ("-id",)
 
 
 @admin.register(Device)
@@ -51,6 +68,7 @@ class DeviceAdmin(ReadOnlyAdmin):
         "model",
         "linked_at",
         "confirmed_at",
+        "is_holder_proven",
         "is_optimization_wanted",
         "is_optimization_active",
         "is_authenticated",
@@ -60,6 +78,7 @@ class DeviceAdmin(ReadOnlyAdmin):
         "tries",
         "next_try_at",
     )
+    inlines = (ReconnectionInline,)
 
     @admin.display(description=_("customer"), ordering="podero_user__external_user_id")
     def customer_number(self, device: Device) -> str:

@@ -9,7 +9,14 @@ from importlib import import_module
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
-from onboarding.models import Device, InvalidTransition, Mail, OnboardingSession, PoderoUser
+from onboarding.models import (
+    Device,
+    InvalidTransition,
+    Mail,
+    OnboardingSession,
+    PoderoUser,
+    Reconnection,
+)
 from onboarding.models.claims import CLAIM_LIFETIME
 from onboarding.states import Actor, Event, FailureCode, State
 
@@ -50,6 +57,11 @@ def free_stuck_claims(*, now: datetime) -> int:
         if attempt.release():
             attempt.note(Event.CLAIM_FREED, at=now, actor=Actor.SYSTEM)
             freed += 1
-    for rows in (Device.objects.all(), PoderoUser.objects.all(), Mail.objects.all()):
+    for rows in (
+        Device.objects.all(),
+        PoderoUser.objects.all(),
+        Mail.objects.all(),
+        Reconnection.objects.all(),
+    ):
         freed += rows.filter(claimed_at__lt=before).update(claimed_at=None)
     return freed

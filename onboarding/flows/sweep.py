@@ -15,8 +15,17 @@ from typing import TypeVar
 from django.db.models import Min, Q
 
 from onboarding import podero
-from onboarding.flows import devices, expiry, handoff, lookups, mails, retention, returning
-from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.flows import (
+    devices,
+    expiry,
+    handoff,
+    lookups,
+    mails,
+    reconnecting,
+    retention,
+    returning,
+)
+from onboarding.models import Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.states import AWAITING_DEVICE, State
 
 BATCH = 200
@@ -42,6 +51,14 @@ def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
     return _each(
         due.select_related("podero_user", "consent")[:BATCH],
         lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
+        now=now,
+    )
+
+
+def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> int:
+    return _each(
+        Reconnection.objects.due(now=now).with_device()[:BATCH],
+        lambda found, at: reconnecting.take_up(client=client, reconnection=found, now=at),
         now=now,
     )
 
@@ -82,6 +99,8 @@ def sweep(
         "claims freed": expiry.free_stuck_claims(now=clock()),
         "returns checked": verify_due_returns(client=client, now=clock()),
         "attempts looked up": look_up_due_attempts(client=client, now=clock()),
+        "reconnections taken up": take_up_due_reconnections(client=client, now=clock()),
+        "confirmations recalled": devices.recall_doubtful_confirmations(now=clock()),
         "devices switched": switch_due_devices(client=client, now=clock()),
         "customers' devices refreshed": refresh_due_devices(client=client, now=clock()),
         "attempts expired": expiry.expire_unopened_attempts(now=clock()),

@@ -7,6 +7,7 @@ from onboarding.models.erasures import ErasedCount
 from onboarding.models.handoffs import UsedHandoff
 from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
+from onboarding.models.reconnections import Reconnection
 
 __all__ = [
     "Consent",
@@ -17,6 +18,7 @@ __all__ = [
     "Mail",
     "OnboardingSession",
     "PoderoUser",
+    "Reconnection",
     "SessionEvent",
     "UsedHandoff",
 ]

@@ -14,6 +14,7 @@ from onboarding.forms import SubmissionForm
 from onboarding.models import OnboardingSession, PoderoUser
 from onboarding.states import State
 from onboarding.views.access import customer_required, signed_in_customer
+from onboarding.views.coming_back import barred_devices
 from onboarding.views.leaving import send_to_hosted_form
 
 _POLL_MS = 3000
@@ -33,12 +34,14 @@ def _attempt(customer: PoderoUser, reference: UUID) -> OnboardingSession:
 def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
     """One page for every state; safe to reload, bookmark and share a screenshot of."""
     shown = _attempt(customer, reference)
+    devices = list(shown.devices.select_related("attempt__consent").order_by("pk"))
     return render(
         request,
         f"onboarding/attempts/{shown.state}.html",
         {
             "attempt": shown,
-            "devices": list(shown.devices.select_related("attempt__consent").order_by("pk")),
+            "devices": devices,
+            "barred": barred_devices(request, devices),
             "successor": shown.continued_by.order_by("-pk").first(),
             "form": SubmissionForm(),
             "tries_by_itself": _next_try_ms(shown),

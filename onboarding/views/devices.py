@@ -13,6 +13,7 @@ from onboarding.models import Device, PoderoUser
 from onboarding.states import UNFINISHED
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required
+from onboarding.views.coming_back import barred_devices, has_come_back
 
 _SHOWN_CONSENTS = 20
 
@@ -32,6 +33,7 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
         {
             "customer": customer,
             "devices": shown,
+            "barred": barred_devices(request, shown),
             "consents": list(customer.consents.order_by("-given_at", "-pk")[:_SHOWN_CONSENTS]),
             "attempts": list(unfinished.order_by("-started_at")[:3]),
         },
@@ -46,8 +48,13 @@ def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) 
     device = get_object_or_404(own, reference=reference)
     if request.method == "POST":
         try:
-            device_flow.confirm_device(device=device, now=timezone.now())
-        except keeping.HasLeft:
+            device_flow.confirm_device(
+                device=device,
+                has_come_back=has_come_back(request, device.attempt.reference),
+                now=timezone.now(),
+            )
+        except (keeping.HasLeft, device_flow.ReturnedElsewhere):
+            # My devices says which of the two, and what can be done.
             return redirect("devices")
         nudge(switch_customer_devices, customer_id=customer.pk)
     return redirect("devices")

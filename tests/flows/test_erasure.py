@@ -22,9 +22,16 @@ from django.utils import timezone
 
 from onboarding.flows import withdrawal
 from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
-from onboarding.models import Device, ErasedCount, Mail, PoderoUser, UsedHandoff
+from onboarding.models import Device, ErasedCount, Mail, PoderoUser, Reconnection, UsedHandoff
 from onboarding.states import Actor, Event, State
-from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
+from tests.factories import (
+    NOON,
+    make_attempt,
+    make_consent,
+    make_customer,
+    make_device,
+    make_reconnection,
+)
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
 
@@ -76,7 +83,13 @@ def everything_of(number: str) -> PoderoUser:
         return_token_hash=uuid.uuid4().hex * 2,
     )
     attempt.note(Event.LINKED, at=NOON, actor=Actor.SYSTEM, podero_status=200)
-    make_device(attempt=attempt, manufacturer=f"maker-{number}", model=f"model-{number}")
+    device = make_device(attempt=attempt, manufacturer=f"maker-{number}", model=f"model-{number}")
+    make_reconnection(
+        device=device,
+        cue_id=uuid.uuid4(),
+        returned_device_id=uuid.uuid4(),
+        token_hash=uuid.uuid4().hex * 2,
+    )
     Mail.objects.create(consent=consent, kind=Mail.Kind.RECEIPT, sent_at=NOON)
     Client().force_login(account)
     LogEntry.objects.create(
@@ -140,6 +153,9 @@ def test_export_tells_everything_but_keys_and_nothing_of_others() -> None:
     for attempt in customer.attempts.all():
         assert str(attempt.podero_id) not in text
         assert attempt.return_token_hash is None or attempt.return_token_hash not in text
+    for reconnection in Reconnection.objects.all():
+        assert str(reconnection.token_hash) not in text
+        assert str(reconnection.cue_id) not in text
     plain = text.replace("-", "")
     assert not any(marker.replace("-", "") in plain for marker in markers_of(other))
 
@@ -160,6 +176,7 @@ def test_erasure_leaves_no_trace_but_counts_and_nothing_of_others_is_touched(
     assert dict(ErasedCount.objects.values_list("kind", "count")) == {
         "onboarding.SessionEvent": 1,
         "onboarding.Mail": 1,
+        "onboarding.Reconnection": 1,
         "onboarding.Device": 1,
         "onboarding.OnboardingSession": 2,
         "onboarding.Consent": 1,
