@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from onboarding.models import Consent, OnboardingSession, PoderoUser
+from onboarding.models import Consent, OnboardingSession, PoderoUser, Reconnection
 from onboarding.states import FailureCode, State
-from tests.factories import make_attempt, make_customer, make_device
+from tests.factories import make_attempt, make_customer, make_device, make_reconnection
 
 LONG = "Donaudampfschifffahrtsgesellschaftselektrizitaetenhauptbetriebswerkbau"
 
@@ -35,6 +35,7 @@ class _Rows:
         self._failed()
         self._linked()
         self._devices()
+        self._reconnections()
         self._withdrawn()
         self._customer("fresh")
         staff = self._customer("staff")
@@ -145,6 +146,25 @@ class _Rows:
         make_attempt(customer=unsure.podero_user, state=State.OPEN, started_at=self._now)
         make_attempt(customer=unsure.podero_user, state=State.RETURNED, started_at=self._now)
         self._customer("devices-empty")
+
+    def _reconnections(self) -> None:
+        doubtful = self._attempt(
+            "devices-in-doubt", State.LINKED, foreign_return_at=self._now - timedelta(hours=1)
+        )
+        make_device(attempt=doubtful, checked_at=self._now)
+        for state in Reconnection.State.values:
+            attempt = self._attempt(f"reconnection-{state}", State.LINKED)
+            is_other = state == Reconnection.State.OTHER_DEVICE
+            fields = {"confirmed_at": None, "is_optimization_wanted": False} if is_other else {}
+            device = make_device(attempt=attempt, **(self._working() | fields))
+            reconnection = make_reconnection(
+                device=device,
+                state=state,
+                started_at=self._now - timedelta(minutes=5),
+                opened_at=self._now - timedelta(minutes=4),
+                failure_code=FailureCode.UNREACHABLE if state == "not_opened" else "",
+            )
+            self.made[f"reconnection-{state}"]["reconnection"] = str(reconnection.reference)
 
     def _withdrawn(self) -> None:
         pending = self._attempt("left-pending", State.LINKED)
