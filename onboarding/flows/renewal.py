@@ -36,7 +36,9 @@ def look(client: podero.PoderoClient, reconnection: Reconnection) -> Finding:
     found = _read(client, device, user_id)
     listed = client.list_devices(user_id)
     newcomers = _newcomers(reconnection, listed)
-    changed = found if found and _is_changed(reconnection, found) else None
+    # Of a device that nobody has confirmed, any account is as good: it is asked about anyway.
+    is_changed = found is not None and device.is_confirmed and _is_changed(reconnection, found)
+    changed = found if is_changed else None
     is_another_named = any(
         other.id == reconnection.returned_device_id != device.podero_id for other in listed
     )

@@ -55,7 +55,7 @@ def test_account_of_somebody_else(lapsed: Person) -> None:
 
     lapsed.presses(BUTTON)
     lapsed.signs_in_at_tesla_again()
-    lapsed.sees("Another device was linked")
+    lapsed.sees("Your device is connected again")
     lapsed.presses("Yes, this is my device")
     lapsed.sees("My devices")
 

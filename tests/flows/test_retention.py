@@ -16,11 +16,19 @@ from onboarding.models import (
     ErasedCount,
     OnboardingSession,
     PoderoUser,
+    Reconnection,
     SessionEvent,
 )
 from onboarding.states import Actor, Event, State
 from onboarding.tasks import erase_what_is_over as daily_job
-from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
+from tests.factories import (
+    NOON,
+    make_attempt,
+    make_consent,
+    make_customer,
+    make_device,
+    make_reconnection,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -62,6 +70,19 @@ def test_living_device_keeps_its_attempt_but_not_the_old_timeline() -> None:
     assert (Device.objects.count(), OnboardingSession.objects.count()) == (1, 1)
     assert (Consent.objects.count(), PoderoUser.objects.count()) == (1, 1)
     assert SessionEvent.objects.count() == 0
+
+
+def test_living_device_does_not_keep_how_its_login_was_renewed_long_ago() -> None:
+    device = make_device(confirmed_at=NOON, is_optimization_wanted=True)
+    for state in ("renewed", "open"):
+        make_reconnection(device=device, state=state)
+    erase_what_is_over(now=NOON + timedelta(days=400))
+    assert Reconnection.objects.count() == 2
+
+    erase_what_is_over(now=OVER)
+
+    assert [found.state for found in Reconnection.objects.all()] == ["open"]
+    assert counts() == {"onboarding.Reconnection": 1}
 
 
 def test_living_consent_keeps_its_customer() -> None:

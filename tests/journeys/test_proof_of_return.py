@@ -391,6 +391,15 @@ def test_key_to_cancel_does_not_open_success(
     assert success_address(simulator, customer.attempt).split("/")[-3] != seen
 
 
+def test_browser_that_left_cannot_make_up_a_return(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    customer.browser.get(reverse("resume_return", args=[customer.attempt.reference]))
+
+    assert (customer.attempt.state, customer.attempt.is_return_matched) == ("open", False)
+    assert not is_optimized(simulator)
+
+
 def test_cancel_in_a_foreign_browser_casts_no_doubt_on_a_device(
     customer: Customer, completed: Completed, simulator: RunningSimulator
 ) -> None:

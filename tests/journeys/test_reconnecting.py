@@ -364,7 +364,7 @@ def test_podero_away_for_a_day_ends_the_wait(
     customer.go(way_back)
     now = timezone.now()
 
-    for hours in range(1, 40, 6):
+    for hours in range(1, 80, 6):
         sweep(client=podero_client(), now=now + timedelta(hours=hours))
 
     shown = newest(customer)
@@ -540,6 +540,15 @@ def test_customer_who_signs_in_where_they_came_back_sees_the_answer(
     assert (newest(customer).state, newest(customer).is_return_matched) == ("renewed", False)
 
 
+def test_browser_that_left_cannot_make_up_a_return(customer: Customer, doubtful: Device) -> None:
+    press_reconnect(customer)
+
+    customer.browser.get(reverse("resume_reconnection", args=[newest(customer).reference]))
+
+    assert newest(customer).state == "open"
+    assert not Device.objects.get().is_holder_proven
+
+
 def test_nobody_else_sees_a_reconnection(customer: Customer, device: Device) -> None:
     press_reconnect(customer)
     other = Customer(make_customer())
@@ -589,6 +598,20 @@ def test_account_of_somebody_else_is_noticed_on_the_same_device(
     sweep(client=podero_client(), now=timezone.now())
     assert [cue["outcome"] for cue in simulator.control.state()["cues"]] == ["fail"]
     assert reverse("confirm_device", args=[device.reference]) in page_of(customer).content.decode()
+
+
+def test_right_account_after_the_wrong_one_is_asked_about_and_works(
+    customer: Customer, device: Device, simulator: RunningSimulator
+) -> None:
+    customer.go(finish(press_reconnect(customer).headers["Location"], OTHER))
+
+    customer.go(finish(press_reconnect(customer).headers["Location"]))
+
+    assert heading_of(page_of(customer)) == RENEWED
+    assert not Device.objects.get().is_confirmed
+    confirm_by_hand(customer)
+    sweep(client=podero_client(), now=timezone.now())
+    assert Device.objects.get().is_optimization_active
 
 
 @pytest.mark.parametrize("appends", [True, False])

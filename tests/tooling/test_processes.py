@@ -80,9 +80,10 @@ def test_address_that_breaks_the_server_is_logged_without_its_key(
     start_app: StartApp, simulator: RunningSimulator
 ) -> None:
     app = start_app(simulator)
-    address = f"{app.base_url}/optimize/return/very-secret-key/success/?deviceId=1"
 
-    requests.get(address, timeout=20)
-    requests.get(address, timeout=20, headers={"Cookie": "sessionid=" + "x" * 9000})
+    for place in ("return", "devices/return"):
+        address = f"{app.base_url}/optimize/{place}/very-secret-key/success/?deviceId=1"
+        requests.get(address, timeout=20)
+        requests.get(address, timeout=20, headers={"Cookie": "sessionid=" + "x" * 9000})
 
     assert "very-secret-key" not in app.logs()
