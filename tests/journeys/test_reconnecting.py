@@ -700,6 +700,19 @@ def test_login_renewed_in_a_foreign_browser_proves_nothing(
     assert not Device.objects.get().is_confirmed
 
 
+def test_login_renewed_on_another_phone_proves_nothing_for_this_browser(
+    customer: Customer, doubtful: Device
+) -> None:
+    phone = Customer(customer.podero_user)
+
+    phone.go(finish(press_reconnect(customer).headers["Location"]))
+    confirm_by_hand(customer)
+
+    assert (newest(customer).state, newest(customer).is_return_matched) == ("renewed", False)
+    assert not Device.objects.get().is_holder_proven
+    assert not Device.objects.get().is_confirmed
+
+
 def test_login_renewed_with_another_account_is_no_proof_for_the_device_that_was_there(
     customer: Customer, doubtful: Device, simulator: RunningSimulator
 ) -> None:
