@@ -8,7 +8,7 @@ import re
 # A return token and one that stops reminders stand in a path, a hand-off token in a query; none may
 # outlive its use.
 _KEY_PATTERNS = (
-    (re.compile(r"(/optimize/(?:return|reminders)/)[^/\s?\"']+"), r"\1[key]"),
+    (re.compile(r"(/optimize/(?:return|devices/return|reminders)/)[^/\s?\"']+"), r"\1[key]"),
     (re.compile(r"(onboarding_session_id=)[^&\s\"']+"), r"\1[key]"),
     (re.compile(r"((?:token|secret)=)[^&\s\"']+"), r"\1[key]"),
     (re.compile(r"(Bearer |Basic )[A-Za-z0-9._~+/=-]+"), r"\1[key]"),

@@ -168,6 +168,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "remove_due_devices": 30,
         "remove_due_customers": 60,
         "charge_due_devices": 15,
+        "take_up_due_reconnections": 30,
         "look_up_due_attempts": 60,
         "refresh_due_devices": 60,
         "fetch_due_savings": 600,

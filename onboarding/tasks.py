@@ -17,13 +17,14 @@ from onboarding.flows import (
     handoff,
     lookups,
     mails,
+    reconnecting,
     removal,
     retention,
     returning,
     sweep,
 )
 from onboarding.letters import mail_server
-from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser
+from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser, Reconnection
 
 logger = logging.getLogger(__name__)
 
@@ -50,10 +51,15 @@ def verify_return(*, attempt_id: int, **_later: Any) -> None:
 
 @shared_task(name="onboarding.look_up_attempt")
 def look_up_attempt(*, attempt_id: int, **_later: Any) -> None:
+    """Somebody came back with the attempt who is not the customer, so switch off at once, too."""
     now = timezone.now()
+    devices.recall_doubtful_confirmations(now=now)
     attempts = OnboardingSession.objects.select_related("podero_user", "consent")
     for attempt in attempts.filter(pk=attempt_id, next_try_at__lte=now):
         lookups.look_up_attempt(client=podero_client(), attempt=attempt, now=now)
+    due = Device.objects.due(now=now).filter(attempt=attempt_id)
+    for device in due.select_related("podero_user", "attempt"):
+        devices.switch_optimization(client=podero_client(), device=device, now=now)
 
 
 @shared_task(name="onboarding.switch_customer_devices")
@@ -84,6 +90,20 @@ def charge_device(*, wish_id: int, **_later: Any) -> None:
         charging.carry_out(client=podero_client(), wish=wish, now=now)
 
 
+@shared_task(name="onboarding.take_up_reconnection")
+def take_up_reconnection(*, reconnection_id: int, **_later: Any) -> None:
+    now = timezone.now()
+    rows = Reconnection.objects.due(now=now).with_device().filter(pk=reconnection_id)
+    for reconnection in rows:
+        reconnecting.take_up(client=podero_client(), reconnection=reconnection, now=now)
+        switch_customer_devices(customer_id=reconnection.device.podero_user_id)
+
+
+@shared_task(name="onboarding.take_up_due_reconnections")
+def take_up_due_reconnections() -> None:
+    sweep.take_up_due_reconnections(client=podero_client(), now=timezone.now())
+
+
 @shared_task(name="onboarding.verify_due_returns")
 def verify_due_returns() -> None:
     sweep.verify_due_returns(client=podero_client(), now=timezone.now())
@@ -96,6 +116,7 @@ def look_up_due_attempts() -> None:
 
 @shared_task(name="onboarding.switch_due_devices")
 def switch_due_devices() -> None:
+    devices.recall_doubtful_confirmations(now=timezone.now())
     sweep.switch_due_devices(client=podero_client(), now=timezone.now())
 
 

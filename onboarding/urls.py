@@ -1,6 +1,5 @@
 """Every address of the app; the name before the dot is the module in `views/`."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
@@ -13,6 +12,7 @@ from onboarding.views import (
     health,
     leave,
     receipts,
+    reconnecting,
     reminders,
     removal,
     returning,
@@ -24,7 +24,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="start"), name="home"),
     path("enter/", enter.enter, name="enter"),
     path("sign-in/", enter.SignIn.as_view(), name="sign_in"),
-    path("sign-out/", LogoutView.as_view(), name="sign_out"),
+    path("sign-out/", enter.SignOut.as_view(), name="sign_out"),
     path("optimize/", start.start, name="start"),
     path("optimize/consent/", consent.consent, name="consent"),
     path("optimize/consents/<uuid:reference>/", receipts.receipt, name="receipt"),
@@ -41,6 +41,7 @@ urlpatterns = [
         attempts.continue_attempt,
         name="continue_attempt",
     ),
+    path("optimize/attempts/<uuid:reference>/back/", returning.resume, name="resume_return"),
     path("optimize/attempts/<uuid:reference>/check/", attempts.check_attempt, name="check_attempt"),
     path(
         "optimize/attempts/<uuid:reference>/no-reminder/",
@@ -62,6 +63,39 @@ urlpatterns = [
         "optimize/devices/<uuid:reference>/do-not-charge/",
         steering.do_not_charge,
         name="do_not_charge_device",
+    ),
+    path(
+        "optimize/devices/<uuid:reference>/reconnect/",
+        reconnecting.reconnect,
+        name="reconnect_device",
+    ),
+    path(
+        "optimize/devices/return/<str:token>/success/",
+        reconnecting.success,
+        name="reconnect_success",
+    ),
+    path(
+        "optimize/devices/return/<str:token>/cancel/", reconnecting.cancel, name="reconnect_cancel"
+    ),
+    path(
+        "optimize/devices/reconnections/<uuid:reference>/",
+        reconnecting.reconnection,
+        name="reconnection",
+    ),
+    path(
+        "optimize/devices/reconnections/<uuid:reference>/status",
+        reconnecting.reconnection_status,
+        name="reconnection_status",
+    ),
+    path(
+        "optimize/devices/reconnections/<uuid:reference>/check/",
+        reconnecting.check_reconnection,
+        name="check_reconnection",
+    ),
+    path(
+        "optimize/devices/reconnections/<uuid:reference>/back/",
+        reconnecting.resume,
+        name="resume_reconnection",
     ),
     path("optimize/leave/", leave.leave, name="leave"),
     path("optimize/leave/done/", leave.left, name="left"),

@@ -15,6 +15,7 @@ CHOICES: dict[str, tuple[object, ...]] = {
     "device_delete_status": DELETE_STATUSES,
     "user_delete_status": DELETE_STATUSES,
     "cue_secret_status": (401, 403, 404),
+    "reconnect_other_account": ("taken", "new_device"),
 }
 
 
@@ -42,6 +43,7 @@ class Settings:
     cue_secret_status: int = 403
     cue_closes_itself: bool = False
     reconnect_appends_device_id: bool = True
+    reconnect_other_account: str = "taken"
     boost_requested_seconds: int = 3
 
     def changed(self, patch: dict[str, Any]) -> Settings:

@@ -33,6 +33,7 @@ def keys_of(simulator: RunningSimulator, settings: Any) -> Callable[[Customer], 
         keys = [settings.PODERO_CLIENT_SECRET, customer.podero_user.email]
         for session in state["sessions"]:
             keys += [session["id"], session["success_url"].split("/")[-3]]
+            keys += [session["cancel_url"].split("/")[-3]]
         return keys
 
     return collect

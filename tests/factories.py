@@ -9,7 +9,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from onboarding.models import Consent, ConsentText, Device, OnboardingSession, PoderoUser
+from onboarding.models import (
+    Consent,
+    ConsentText,
+    Device,
+    OnboardingSession,
+    PoderoUser,
+    Reconnection,
+)
 from onboarding.states import State
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -85,3 +92,17 @@ def make_device(*, attempt: OnboardingSession | None = None, **fields: Any) -> D
         "checked_at": NOON,
     }
     return Device.objects.create(**(values | fields))
+
+
+def make_reconnection(*, device: Device | None = None, **fields: Any) -> Reconnection:
+    values: dict[str, Any] = {
+        "device": device or make_device(confirmed_at=NOON, is_authenticated=False),
+        "state": Reconnection.State.OPEN,
+        "started_at": NOON,
+        "opened_at": NOON,
+        "next_try_at": NOON + timedelta(days=2),
+    }
+    values |= fields
+    if values["state"] not in Reconnection.UNFINISHED:
+        values |= {"finished_at": NOON, "next_try_at": None}
+    return Reconnection.objects.create(**(values | fields))

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
 from onboarding.models import Device, OnboardingSession, SessionEvent
-from onboarding.models.attempts import hash_of
+from onboarding.models.return_tokens import hash_of
 
 
 class TimelineInline(ReadOnlyInline):
@@ -63,6 +63,7 @@ class AttemptAdmin(ReadOnlyAdmin):
                     "opened_at",
                     "returned_at",
                     "is_return_matched",
+                    "foreign_return_at",
                     "finished_at",
                     "expires_at",
                     "continues",

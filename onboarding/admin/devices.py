@@ -6,9 +6,27 @@ from django.contrib import admin
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.admin.read_only import ReadOnlyInline
 from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
 from onboarding.flows import removal
-from onboarding.models import ChargeWish, Device
+from onboarding.models import ChargeWish, Device, Reconnection
+
+
+class ReconnectionInline(ReadOnlyInline):
+    model = Reconnection
+    fields = (
+        "support_code",
+        "state",
+        "failure_code",
+        "started_at",
+        "opened_at",
+        "returned_at",
+        "is_return_matched",
+        "foreign_return_at",
+        "finished_at",
+    )
+    readonly_fields = fields
+    ordering = ("-id",)
 
 
 @admin.register(Device)
@@ -57,6 +75,7 @@ class DeviceAdmin(RemovableAdmin):
         "model",
         "linked_at",
         "confirmed_at",
+        "is_holder_proven",
         "is_optimization_wanted",
         "is_optimization_active",
         "is_authenticated",
@@ -74,6 +93,7 @@ class DeviceAdmin(RemovableAdmin):
         "next_try_at",
         *REMOVAL_FIELDS,
     )
+    inlines = (ReconnectionInline,)
 
     @admin.display(description=_("customer"), ordering="podero_user__external_user_id")
     def customer_number(self, device: Device) -> str:

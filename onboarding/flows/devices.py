@@ -9,7 +9,7 @@ from django.db import transaction
 
 from onboarding import podero
 from onboarding.flows import failures, keeping, schedule
-from onboarding.models import Device, PoderoUser
+from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event
 
 logger = logging.getLogger(__name__)
@@ -22,17 +22,49 @@ UNWATCHED_PERIOD = timedelta(minutes=15)
 ASK_AGAIN_PERIOD = timedelta(seconds=5)
 # Switching on is given up after about a month. Switching off never is: somebody may have left.
 MAX_TRIES_TO_SWITCH_ON = 120
+BATCH = 500
 
 
-def confirm_device(*, device: Device, now: datetime) -> None:
+class ReturnedElsewhere(Exception):
+    """Somebody came back with this device in another browser: a word is not enough any more."""
+
+
+def confirm_device(*, device: Device, has_come_back: bool = False, now: datetime) -> None:
     """The customer says "this is my device": from now on it is to be optimized. Repeatable.
 
-    Raises HasLeft when the consent under which it was linked has been withdrawn.
+    `has_come_back` tells that the browser they say it in came back from the hosted form with the
+    attempt that brought the device. Raises ReturnedElsewhere when another browser did and nothing
+    shows that it is the customer who signed in at the manufacturer; HasLeft when the consent under
+    which it was linked has been withdrawn.
     """
     with transaction.atomic():
         keeping.hold_consent(device.attempt)
+        device.attempt = OnboardingSession.objects.select_for_update().get(pk=device.attempt_id)
+        if has_come_back:
+            device.record_holder()
+        else:
+            device.refresh_from_db(fields=["is_holder_proven"])
+        if device.is_holder_in_doubt:
+            raise ReturnedElsewhere
         if device.confirm(now=now):
             device.attempt.note(Event.DEVICE_CONFIRMED, at=now, actor=Actor.CUSTOMER)
+
+
+def recall_doubtful_confirmations(*, now: datetime) -> int:
+    """Ask again about devices confirmed by a mere word before somebody else came back with them.
+
+    Until then they are to be off. Returns how many it were.
+    """
+    doubtful = Device.objects.filter(
+        confirmed_at__isnull=False, is_holder_proven=False, attempt__foreign_return_at__isnull=False
+    )
+    recalled = 0
+    for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
+        with transaction.atomic():
+            if device.recall_confirmation(now=now):
+                device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
+                recalled += 1
+    return recalled
 
 
 def switch_optimization(*, client: podero.PoderoClient, device: Device, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from onboarding.models import (
     Mail,
     OnboardingSession,
     PoderoUser,
+    Reconnection,
 )
 from onboarding.models.claims import CLAIM_LIFETIME
 from onboarding.states import Actor, Event, FailureCode, State
@@ -62,6 +63,7 @@ def free_stuck_claims(*, now: datetime) -> int:
         Device.objects.all(),
         PoderoUser.objects.all(),
         Mail.objects.all(),
+        Reconnection.objects.all(),
     ):
         freed += rows.filter(claimed_at__lt=before).update(claimed_at=None)
     return freed

@@ -49,9 +49,16 @@ def link_devices(
             if _is_unwanted_since(device, attempt):
                 continue
             device.relink(attempt, at=now)
-            if is_return_matched and finding.is_proven and not device.confirm(now=now):
-                device.want_optimization(is_wanted=True, now=now)
+            if is_return_matched and finding.is_proven:
+                accept_device(device, now=now)
         attempt.mark_linked(at=now, actor=Actor.SYSTEM)
+
+
+def accept_device(device: Device, *, now: datetime) -> None:
+    """The customer is known to have linked it: it is theirs, and to be optimized."""
+    device.record_holder()
+    if not device.confirm(now=now):
+        device.want_optimization(is_wanted=True, now=now)
 
 
 def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -14,7 +13,8 @@ from django.urls import reverse
 from onboarding import podero
 from onboarding.flows import failures, podero_users, schedule
 from onboarding.models import InvalidTransition, OnboardingSession
-from onboarding.models.attempts import hash_of, last_moment_of
+from onboarding.models.attempts import last_moment_of
+from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
 from onboarding.states import Actor, Event, FailureCode
 
 logger = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ def open_hosted_form(
 
     Two calls at most for a new customer, one for a known one. Raises AlreadyOpening, UnableToOpen.
     """
-    token = secrets.token_urlsafe(32)
-    if not attempt.claim(now=now, return_token_hash=hash_of(token)):
+    token = fresh_token()
+    if not attempt.claim(now=now, return_token_hash=kept_hash_of(token)):
         raise AlreadyOpening
     if not attempt.podero_user.effective_price_zone:
         _fail(attempt, FailureCode.PRICE_ZONE_MISSING, now=now)
@@ -101,7 +101,7 @@ def _ask_for_session(
         price_zone=customer.effective_price_zone,
         is_smart_optimization_active=settings.ONBOARDING_ACTIVATION == "immediately",
         success_url=settings.SITE_URL + reverse("return_success", args=[token]),
-        cancel_url=settings.SITE_URL + reverse("return_cancel", args=[token]),
+        cancel_url=settings.SITE_URL + reverse("return_cancel", args=[cancel_token_of(token)]),
         device_type=podero.DeviceType(attempt.device_type) if attempt.device_type else None,
     )
 

@@ -23,6 +23,7 @@ from onboarding.models import (
     Mail,
     OnboardingSession,
     PoderoUser,
+    Reconnection,
     SessionEvent,
 )
 
@@ -83,6 +84,26 @@ HELD = (
         _CLAIM,
     ),
     Held(
+        "reconnections",
+        Reconnection,
+        "device__podero_user",
+        (
+            "reference",
+            "device",
+            "state",
+            "failure_code",
+            "was_lapsed",
+            "started_at",
+            "opened_at",
+            "returned_at",
+            "returned_device_id",
+            "is_return_matched",
+            "foreign_return_at",
+            "finished_at",
+        ),
+        _CLAIM | {"token_hash": _KEY, "cue_id": _KEY, "account_mark": _KEY},
+    ),
+    Held(
         "devices",
         Device,
         "podero_user",
@@ -96,6 +117,7 @@ HELD = (
             "external_device_id",
             "linked_at",
             "confirmed_at",
+            "is_holder_proven",
             "is_optimization_wanted",
             "is_optimization_active",
             "is_optimization_in_doubt",
@@ -128,6 +150,7 @@ HELD = (
             "returned_at",
             "returned_device_id",
             "is_return_matched",
+            "foreign_return_at",
             "finished_at",
         ),
         _CLAIM

@@ -24,6 +24,7 @@ from onboarding.models import (
     ErasedCount,
     OnboardingSession,
     PoderoUser,
+    Reconnection,
     SessionEvent,
 )
 from onboarding.models.append_only import erase
@@ -42,6 +43,7 @@ def erase_what_is_over(*, now: datetime, passes: int = 1) -> int:
     for _pass in range(passes):
         done = (
             _erase(_old_events(before), now=now)
+            + _erase(_old_reconnections(before), now=now)
             + _erase_devices(before, now=now)
             + _erase(_old_attempts(before), now=now, first=_let_go_of)
             + _erase(_old_consents(withdrawn_before), now=now)
@@ -57,6 +59,10 @@ def erase_what_is_over(*, now: datetime, passes: int = 1) -> int:
 
 def _old_events(before: datetime) -> QuerySet[SessionEvent]:
     return SessionEvent.objects.filter(at__lt=before, attempt__state__in=FINAL)
+
+
+def _old_reconnections(before: datetime) -> QuerySet[Reconnection]:
+    return Reconnection.objects.filter(finished_at__lt=before, next_try_at=None)
 
 
 def _old_attempts(before: datetime) -> QuerySet[OnboardingSession]:

@@ -28,14 +28,36 @@ def record_return(
     """The signed-in customer came back through success.
 
     `is_matched` says that the very browser that left came back. Safe to repeat: an attempt that
-    is being checked or is linked stays as it is, and so does one whose form was never opened.
+    is being checked or is linked keeps its state, and so does one whose form was never opened.
     """
+    if is_matched and attempt.state in (State.RETURNED, State.LINKED):
+        _record_late_match(attempt, device_id=device_id, now=now)
+        return
     if attempt.state not in sources_of(State.RETURNED) or not attempt.has_hosted_session:
         return
     try:
         attempt.mark_returned(device_id=device_id, is_matched=is_matched, at=now)
     except InvalidTransition:
         attempt.refresh_from_db()
+
+
+def _record_late_match(
+    attempt: OnboardingSession, *, device_id: UUID | None, now: datetime
+) -> None:
+    """A link scanner, or another phone, was faster than the browser that left.
+
+    The device it names, if the API has named it too, needs no question any more.
+    """
+    with transaction.atomic():
+        if not attempt.match_return(device_id=device_id, at=now):
+            return
+        try:
+            keeping.hold_consent(attempt)
+        except keeping.HasLeft:
+            return
+        named = attempt.devices.filter(podero_id=device_id) if device_id is not None else []
+        for device in named:
+            keeping.accept_device(device, now=now)
 
 
 def record_cancel(*, attempt: OnboardingSession, now: datetime) -> None:

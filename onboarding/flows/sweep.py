@@ -23,12 +23,13 @@ from onboarding.flows import (
     handoff,
     lookups,
     mails,
+    reconnecting,
     removal,
     retention,
     returning,
     saving,
 )
-from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser
+from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.states import AWAITING_DEVICE, State
 
 BATCH = 200
@@ -54,6 +55,14 @@ def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
     return _each(
         due.select_related("podero_user", "consent")[:BATCH],
         lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
+        now=now,
+    )
+
+
+def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> int:
+    return _each(
+        Reconnection.objects.due(now=now).with_device()[:BATCH],
+        lambda found, at: reconnecting.take_up(client=client, reconnection=found, now=at),
         now=now,
     )
 
@@ -135,6 +144,8 @@ def sweep(
         "claims freed": expiry.free_stuck_claims(now=clock()),
         "returns checked": verify_due_returns(client=client, now=clock()),
         "attempts looked up": look_up_due_attempts(client=client, now=clock()),
+        "reconnections taken up": take_up_due_reconnections(client=client, now=clock()),
+        "confirmations recalled": devices.recall_doubtful_confirmations(now=clock()),
         "devices switched": switch_due_devices(client=client, now=clock()),
         "devices removed": remove_due_devices(client=client, now=clock()),
         "users removed": remove_due_customers(client=client, now=clock()),

@@ -9,6 +9,7 @@ from onboarding.models.handoffs import UsedHandoff
 from onboarding.models.leaving_reasons import LeavingReason
 from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
+from onboarding.models.reconnections import Reconnection
 
 __all__ = [
     "ChargeWish",
@@ -21,6 +22,7 @@ __all__ = [
     "Mail",
     "OnboardingSession",
     "PoderoUser",
+    "Reconnection",
     "SessionEvent",
     "UsedHandoff",
 ]

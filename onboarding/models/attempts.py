@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import uuid
 from datetime import date, datetime, time, timedelta
 from datetime import timezone as fixed_zone
@@ -14,6 +13,7 @@ from onboarding.models.append_only import AppendOnly, AppendOnlyQuerySet
 from onboarding.models.claims import Claimable
 from onboarding.models.consents import Consent
 from onboarding.models.podero_users import PoderoUser
+from onboarding.models.return_tokens import kept_hash_of, kept_hash_of_cancel
 from onboarding.podero import DeviceType
 from onboarding.states import (
     AWAITING_DEVICE,
@@ -45,10 +45,6 @@ class InvalidTransition(Exception):
         super().__init__(f"attempt {reference} cannot become {to}")
 
 
-def hash_of(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
 def last_moment_of(expiration_date: date) -> datetime:
     """The latest reading of Podero's bare date: its end in the last time zone on earth.
 
@@ -62,9 +58,12 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
     def for_customer(self, podero_user: PoderoUser) -> OnboardingSessionQuerySet:
         return self.filter(podero_user=podero_user)
 
-    def with_token(self, token: str) -> OnboardingSessionQuerySet:
-        """The attempt whose return addresses carry `token`; only its hash is known here."""
-        return self.filter(return_token_hash=hash_of(token))
+    def with_success_token(self, token: str) -> OnboardingSessionQuerySet:
+        """The attempt whose success address carries `token`; only its hash is known here."""
+        return self.filter(return_token_hash=kept_hash_of(token))
+
+    def with_cancel_token(self, token: str) -> OnboardingSessionQuerySet:
+        return self.filter(return_token_hash=kept_hash_of_cancel(token))
 
     def unfinished(self) -> OnboardingSessionQuerySet:
         """Those a customer may still want to finish: not continued elsewhere, nor settled there."""
@@ -87,8 +86,9 @@ class OnboardingSession(Claimable):
     """One attempt of a customer to link a device: one consent, one session at Podero.
 
     `podero_id` is the key to the hosted form while that form lives: it is never logged or shown.
-    Of the token in the return addresses only the hash is kept. `next_try_at` is when the row is
-    next due for background work, or for the customer's next try while the attempt is `started`.
+    Of the token in the return addresses only the hash is kept. `foreign_return_at` is when a
+    browser last came back in which the customer was not signed in. `next_try_at` is when the row
+    is next due for background work, or for the customer's next try while it is `started`.
     """
 
     reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
@@ -125,6 +125,9 @@ class OnboardingSession(Claimable):
     returned_device_id = models.UUIDField(null=True, blank=True, editable=False)
     is_return_matched = models.BooleanField(
         _("same browser came back"), default=False, editable=False
+    )
+    foreign_return_at = models.DateTimeField(
+        _("came back elsewhere"), null=True, blank=True, editable=False
     )
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True, editable=False)
 
@@ -277,17 +280,36 @@ class OnboardingSession(Claimable):
             **more,
         )
 
-    def note_return_seen(self, *, at: datetime) -> bool:
-        """A browser that is not signed in came back: look the attempt up soon, believe nothing.
+    def note_return_seen(self, event: Event, *, at: datetime, is_success: bool) -> bool:
+        """A browser came back in which the customer is not signed in: look soon, believe nothing.
 
-        False when the same was noted a moment ago, by a link scanner for example.
+        Of success it is kept when, since somebody else may have linked the device. False when the
+        same was noted a moment ago, by a link scanner for example.
         """
-        if self.events.filter(event=Event.RETURN_SEEN, at__gt=at - SIGHTING_INTERVAL).exists():
-            return False
         with transaction.atomic():
-            rows = OnboardingSession.objects.filter(pk=self.pk, state__in=AWAITING_DEVICE)
-            rows.filter(Q(next_try_at=None) | Q(next_try_at__gt=at)).update(next_try_at=at)
-            self.note(Event.RETURN_SEEN, at=at, actor=Actor.BROWSER)
+            rows = OnboardingSession.objects.filter(pk=self.pk)
+            # Two at once wait here for each other.
+            rows.select_for_update().get()
+            if self.events.filter(event=event, at__gt=at - SIGHTING_INTERVAL).exists():
+                return False
+            if is_success:
+                rows.update(foreign_return_at=at)
+            waiting = rows.filter(state__in=AWAITING_DEVICE)
+            waiting.filter(Q(next_try_at=None) | Q(next_try_at__gt=at)).update(next_try_at=at)
+            self.note(event, at=at, actor=Actor.BROWSER)
+        return True
+
+    def match_return(self, *, device_id: uuid.UUID | None, at: datetime) -> bool:
+        """The browser that left came back after others had; False when that was known before."""
+        fields = {"is_return_matched": True, "returned_at": at, "returned_device_id": device_id}
+        with transaction.atomic():
+            rows = OnboardingSession.objects.filter(
+                pk=self.pk, state__in=[State.RETURNED, State.LINKED], is_return_matched=False
+            )
+            if not rows.update(**fields):
+                return False
+            self.note(Event.RETURNED, at=at, actor=Actor.CUSTOMER)
+        self._set(**fields)
         return True
 
     def _move(

@@ -92,6 +92,8 @@ class Device(Removable, Claimable):
     before the customer confirmed the device, and nothing any more once it is to be removed: only
     linking it again brings it back. `report` is what Podero last told of its state, and
     `savings` of what optimization saved; see `models/reports.py` and `models/savings.py`.
+    `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
+    browser came back from there.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -111,6 +113,7 @@ class Device(Removable, Claimable):
     external_device_id = models.CharField(_("manufacturer's id"), max_length=255, blank=True)
     linked_at = models.DateTimeField(_("linked"))
     confirmed_at = models.DateTimeField(_("confirmed by the customer"), null=True, blank=True)
+    is_holder_proven = models.BooleanField(_("customer holds the login"), default=False)
     is_optimization_wanted = models.BooleanField(_("optimization wanted"), default=False)
     is_optimization_active = models.BooleanField(_("optimization active"), default=False)
     is_optimization_in_doubt = models.BooleanField(default=False, editable=False)
@@ -160,6 +163,11 @@ class Device(Removable, Claimable):
     @property
     def is_confirmed(self) -> bool:
         return self.confirmed_at is not None
+
+    @property
+    def is_holder_in_doubt(self) -> bool:
+        """Whether it may be somebody else's: their browser, not the customer's, came back."""
+        return self.attempt.foreign_return_at is not None and not self.is_holder_proven
 
     @property
     def needs_customer(self) -> bool:
@@ -337,10 +345,37 @@ class Device(Removable, Claimable):
             return
         fields: dict[str, Any] = {"attempt": attempt, "linked_at": at}
         if self.is_removal_wanted or self.attempt.consent.withdrawn_at is not None:
-            fields |= {"confirmed_at": None, "is_optimization_wanted": False}
+            fields |= {
+                "confirmed_at": None,
+                "is_holder_proven": False,
+                "is_optimization_wanted": False,
+            }
         fields |= NOT_TO_BE_REMOVED
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
+
+    def record_holder(self, *, is_proven: bool = True) -> None:
+        """Whether the customer has shown that the manufacturer's login is theirs."""
+        Device.objects.filter(pk=self.pk).update(is_holder_proven=is_proven)
+        self._set(is_holder_proven=is_proven)
+
+    def recall_confirmation(self, *, now: datetime) -> bool:
+        """Ask again whose it is, and have it switched off.
+
+        False when nobody had confirmed it, or when the proof of that has changed meanwhile.
+        """
+        fields = {
+            "confirmed_at": None,
+            "is_optimization_wanted": False,
+            "is_optimization_in_doubt": True,
+            "next_try_at": now,
+            "tries": 0,
+        }
+        rows = Device.objects.filter(pk=self.pk, confirmed_at__isnull=False)
+        if not rows.filter(is_holder_proven=self.is_holder_proven).update(**fields):
+            return False
+        self._set(**fields)
+        return True
 
     def confirm(self, *, now: datetime) -> bool:
         """The customer says that it is theirs; False when that had been said before, or when it

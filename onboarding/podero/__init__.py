@@ -6,6 +6,7 @@ Knows neither Django nor Celery, and is the only package that imports requests.
 from __future__ import annotations
 
 from onboarding.podero.client import PoderoClient
+from onboarding.podero.cues import reauthentication_of
 from onboarding.podero.deadline import Timeouts, within
 from onboarding.podero.device_types import DeviceType
 from onboarding.podero.errors import (
@@ -20,6 +21,7 @@ from onboarding.podero.errors import (
 )
 from onboarding.podero.replies import (
     Action,
+    Cue,
     Device,
     HostedSession,
     Reauthentication,
@@ -41,6 +43,7 @@ __all__ = [
     "BoostRefused",
     "ClientCredentialsToken",
     "Code",
+    "Cue",
     "Device",
     "DeviceType",
     "FixedToken",
@@ -63,5 +66,6 @@ __all__ = [
     "UnexpectedReply",
     "User",
     "price_zone_for",
+    "reauthentication_of",
     "within",
 ]

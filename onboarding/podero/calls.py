@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from uuid import UUID
 
 import requests
@@ -43,10 +43,15 @@ class Calls:
         self._transport = Transport(
             base_url=base_url, timeouts=timeouts, http=http, on_call=on_call
         )
+        self._own_host = ConnectHosts([urlsplit(base_url).netloc])
 
     def close(self) -> None:
         """Close the pooled connections."""
         self._transport.close()
+
+    def is_own_address(self, address: str) -> bool:
+        """Say whether an address received from the API leads to the API itself."""
+        return self._own_host.is_allowed(address)
 
     def collection_path(self, user_id: UUID, device_type: DeviceType) -> str:
         """Return the path of a user's devices of one type."""

@@ -9,6 +9,7 @@ import requests
 
 from onboarding.podero.boosts import BoostCalls
 from onboarding.podero.calls import Calls
+from onboarding.podero.cues import CueCalls
 from onboarding.podero.deadline import Timeouts
 from onboarding.podero.devices import DeviceCalls
 from onboarding.podero.savings import SavingsCalls
@@ -18,7 +19,7 @@ from onboarding.podero.transport import OnCall
 from onboarding.podero.users import UserCalls
 
 
-class PoderoClient(UserCalls, SessionCalls, DeviceCalls, BoostCalls, SavingsCalls):
+class PoderoClient(UserCalls, SessionCalls, DeviceCalls, CueCalls, BoostCalls, SavingsCalls):
     """Podero's Partner API 2.0 for one organisation. Share it between threads.
 
     base_url: host of the API, such as "https://app.podero.com".

@@ -125,6 +125,14 @@ def reauthentication_from(body: object) -> Reauthentication:
     )
 
 
+def redirect_url_from(body: object) -> str:
+    """Read where to send the customer; the address is as received, not yet checked."""
+    address = identifier_of(_object(body).get("redirect_url"), longest=MAX_URL)
+    if not address:
+        raise NotUnderstood("redirect_url")
+    return address
+
+
 def _actions(value: object) -> tuple[Action, ...]:
     found = []
     for entry in value[:_MAX_ACTIONS] if isinstance(value, list) else []:

@@ -55,6 +55,14 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cue:
+    """What an action's link names: the cue, and the secret that lets one act on it for an hour."""
+
+    id: UUID
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """A linked device. Source: partner-api/reference/*/attributes and */state.
 

@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
-from onboarding.models import PoderoUser
+from onboarding.models import PoderoUser, Reconnection
 
 Params = ParamSpec("Params")
 
@@ -67,5 +67,9 @@ def remembered_page(request: HttpRequest, customer: PoderoUser) -> str:
         reference = resolve(urlsplit(path).path).kwargs.get("reference")
     except Resolver404:
         return ""
-    is_theirs = reference is None or customer.attempts.filter(reference=reference).exists()
+    is_theirs = (
+        reference is None
+        or customer.attempts.filter(reference=reference).exists()
+        or Reconnection.objects.for_customer(customer).filter(reference=reference).exists()
+    )
     return path if is_theirs else ""

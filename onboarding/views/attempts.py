@@ -14,6 +14,7 @@ from onboarding.forms import SubmissionForm
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import State
 from onboarding.views.access import customer_required, signed_in_customer
+from onboarding.views.coming_back import barred_devices
 from onboarding.views.leaving import send_to_hosted_form
 
 _POLL_MS = 3000
@@ -41,6 +42,7 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "attempt": shown,
             "devices": devices,
             "is_settled": not any(device.is_switch_pending for device in devices),
+            "barred": barred_devices(request, devices),
             "successor": shown.continued_by.order_by("-pk").first(),
             "form": SubmissionForm(),
             "tries_by_itself": _next_try_ms(shown),

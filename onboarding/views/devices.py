@@ -22,6 +22,7 @@ from onboarding.models import Consent, Device, PoderoUser
 from onboarding.states import UNFINISHED, State
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required, signed_in_customer
+from onboarding.views.coming_back import barred_devices, has_come_back
 
 _SHOWN_CONSENTS = 20
 _SHOWN_ATTEMPTS = 3
@@ -63,6 +64,7 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
             "old_before": now - _OLD,
             "status_url": resolve_url("devices_status") + ("?aged=1" if is_stale else ""),
             "news": _fingerprint(shown, is_aged=is_stale),
+            "barred": barred_devices(request, shown),
         },
     )
 
@@ -109,8 +111,13 @@ def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) 
     device = get_object_or_404(own, reference=reference)
     if request.method == "POST":
         try:
-            device_flow.confirm_device(device=device, now=timezone.now())
-        except keeping.HasLeft:
+            device_flow.confirm_device(
+                device=device,
+                has_come_back=has_come_back(request, device.attempt.reference),
+                now=timezone.now(),
+            )
+        except (keeping.HasLeft, device_flow.ReturnedElsewhere):
+            # My devices says which of the two, and what can be done.
             return redirect("devices")
         nudge(switch_customer_devices, customer_id=customer.pk)
     return redirect("devices")

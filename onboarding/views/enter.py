@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.contrib.auth import login
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
@@ -15,6 +17,7 @@ from django.views.decorators.http import require_http_methods
 from onboarding.flows import handoff
 from onboarding.forms import SignInForm
 from onboarding.views.access import remembered_page
+from onboarding.views.coming_back import kept_across
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +33,9 @@ def enter(request: HttpRequest) -> HttpResponse:
         logger.warning("Hand-off refused", extra={"reason": str(refusal)})
         return _refused(request, refusal)
     back_to = remembered_page(request, customer)
-    request.session.flush()
-    login(request, customer.account, backend="onboarding.accounts.CustomerBackend")
+    with kept_across(request):
+        request.session.flush()
+        login(request, customer.account, backend="onboarding.accounts.CustomerBackend")
     return redirect(visitor.next_path or back_to or "start")
 
 
@@ -51,7 +55,17 @@ class SignIn(LoginView):
     template_name = "onboarding/sign_in.html"
     authentication_form = SignInForm
 
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        with kept_across(self.request):
+            return super().form_valid(form)
+
     def get_default_redirect_url(self) -> str:
         if self.request.user.is_staff:
             return resolve_url("admin:index")
         return super().get_default_redirect_url()
+
+
+class SignOut(LogoutView):
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        with kept_across(request):
+            return super().dispatch(request, *args, **kwargs)

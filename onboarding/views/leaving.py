@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import linking
-from onboarding.models import OnboardingSession
+from onboarding.models import OnboardingSession, Reconnection
 
 _LEFT_WITH = "left_with"
 _REMEMBERED = 20
@@ -21,11 +21,15 @@ def send_to_hosted_form(request: HttpRequest, attempt: OnboardingSession) -> Htt
             address = linking.open_hosted_form(client=client, attempt=attempt, now=timezone.now())
     except (TooManyWaiting, linking.AlreadyOpening, linking.UnableToOpen):
         return redirect("attempt", attempt.reference)
-    left_with = [*request.session.get(_LEFT_WITH, []), str(attempt.reference)]
-    request.session[_LEFT_WITH] = left_with[-_REMEMBERED:]
+    remember_leaving(request, attempt)
     return HttpResponseRedirect(address)
 
 
-def has_left_with(request: HttpRequest, attempt: OnboardingSession) -> bool:
-    """Whether it was this browser that was sent to the attempt's form."""
-    return str(attempt.reference) in request.session.get(_LEFT_WITH, [])
+def remember_leaving(request: HttpRequest, sent: OnboardingSession | Reconnection) -> None:
+    left_with = [*request.session.get(_LEFT_WITH, []), str(sent.reference)]
+    request.session[_LEFT_WITH] = left_with[-_REMEMBERED:]
+
+
+def has_left_with(request: HttpRequest, sent: OnboardingSession | Reconnection) -> bool:
+    """Whether it was this browser that was sent to the hosted form, or to sign in again."""
+    return str(sent.reference) in request.session.get(_LEFT_WITH, [])

@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render, resolve_url
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import devices, returning
-from onboarding.models import OnboardingSession
-from onboarding.states import State
+from onboarding.models import OnboardingSession, PoderoUser
+from onboarding.states import Event, State
 from onboarding.tasks import (
     look_up_attempt,
     nudge,
     switch_customer_devices,
     verify_return,
 )
-from onboarding.views.access import signed_in_customer, to_entrance
+from onboarding.views.access import customer_required, signed_in_customer, to_entrance
+from onboarding.views.coming_back import (
+    device_id_come_back_with,
+    device_id_in_address,
+    has_come_back,
+    remember_coming_back,
+    return_address,
+)
 from onboarding.views.leaving import has_left_with
 
 
 @require_safe
+@return_address
 def success(request: HttpRequest, token: str) -> HttpResponse:
-    return _without_trace(_come_back(request, token, _take_up_success))
+    attempt = _attempt_of(OnboardingSession.objects.with_success_token(token))
+    if attempt is None:
+        return redirect("return_unknown")
+    device_id = device_id_in_address(request)
+    if request.method == "GET":
+        remember_coming_back(request, attempt.reference, device_id)
+    if signed_in_customer(request) != attempt.podero_user:
+        return _note_foreign(request, attempt, is_success=True)
+    if request.method == "GET":
+        _take_up_success(request, attempt, device_id=device_id)
+    return redirect("attempt", attempt.reference)
 
 
 @require_safe
+@return_address
 def cancel(request: HttpRequest, token: str) -> HttpResponse:
-    return _without_trace(_come_back(request, token, _take_up_cancel))
+    attempt = _attempt_of(OnboardingSession.objects.with_cancel_token(token))
+    if attempt is None:
+        return redirect("return_unknown")
+    if signed_in_customer(request) != attempt.podero_user:
+        return _note_foreign(request, attempt, is_success=False)
+    if request.method == "GET":
+        returning.record_cancel(attempt=attempt, now=timezone.now())
+    return redirect("attempt", attempt.reference)
 
 
 @require_safe
@@ -44,38 +70,46 @@ def other_customer(request: HttpRequest) -> HttpResponse:
     return render(request, "onboarding/returns/other_customer.html", status=403)
 
 
-def _come_back(
-    request: HttpRequest,
-    token: str,
-    take_up: Callable[[HttpRequest, OnboardingSession], None],
-) -> HttpResponse:
-    attempts = OnboardingSession.objects.with_token(token)
-    attempt = attempts.select_related("podero_user", "consent").first()
-    if attempt is None:
-        return redirect("return_unknown")
-    if not request.user.is_authenticated:
-        if attempt.note_return_seen(at=timezone.now()):
-            nudge(look_up_attempt, attempt_id=attempt.pk)
-        return to_entrance(request, back_to=resolve_url("attempt", attempt.reference))
-    if signed_in_customer(request) != attempt.podero_user:
-        return redirect("return_other_customer")
-    if request.method == "GET":
-        take_up(request, attempt)
+@require_safe
+@customer_required
+def resume(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
+    """The customer has signed in in the browser that came back: now the return is theirs."""
+    own = OnboardingSession.objects.for_customer(customer).select_related("consent")
+    attempt = get_object_or_404(own, reference=reference)
+    attempt.podero_user = customer
+    if request.method == "GET" and has_come_back(request, reference):
+        device_id = device_id_come_back_with(request, reference)
+        _take_up_success(request, attempt, device_id=device_id)
     return redirect("attempt", attempt.reference)
 
 
-def _without_trace(response: HttpResponse) -> HttpResponse:
-    """Neither the next page nor a cache may learn the address that carries the token."""
-    response.headers["Referrer-Policy"] = "no-referrer"
-    response.headers["Cache-Control"] = "no-store"
-    return response
+def _attempt_of(found: QuerySet[OnboardingSession]) -> OnboardingSession | None:
+    return found.select_related("podero_user", "consent").first()
 
 
-def _take_up_success(request: HttpRequest, attempt: OnboardingSession) -> None:
+def _note_foreign(
+    request: HttpRequest, attempt: OnboardingSession, *, is_success: bool
+) -> HttpResponse:
+    """Nothing is believed of a browser in which the customer is not signed in; it is noted."""
+    is_stranger = not request.user.is_authenticated
+    event = Event.RETURN_SEEN if is_stranger else Event.RETURN_SEEN_BY_OTHER
+    # A HEAD request comes from a link scanner, not from a person.
+    if request.method == "GET":
+        now = timezone.now()
+        if attempt.note_return_seen(event, at=now, is_success=is_success):
+            nudge(look_up_attempt, attempt_id=attempt.pk)
+    if is_stranger:
+        return to_entrance(request, back_to=resolve_url("resume_return", attempt.reference))
+    return redirect("return_other_customer")
+
+
+def _take_up_success(
+    request: HttpRequest, attempt: OnboardingSession, *, device_id: UUID | None
+) -> None:
     now = timezone.now()
     returning.record_return(
         attempt=attempt,
-        device_id=_returned_device_id(request),
+        device_id=device_id,
         is_matched=has_left_with(request, attempt),
         now=now,
     )
@@ -88,15 +122,3 @@ def _take_up_success(request: HttpRequest, attempt: OnboardingSession) -> None:
         nudge(switch_customer_devices, customer_id=attempt.podero_user_id)
     if attempt.state == State.RETURNED:
         nudge(verify_return, attempt_id=attempt.pk)
-
-
-def _take_up_cancel(_request: HttpRequest, attempt: OnboardingSession) -> None:
-    returning.record_cancel(attempt=attempt, now=timezone.now())
-
-
-def _returned_device_id(request: HttpRequest) -> UUID | None:
-    """What Podero appended, if it is an id at all: a hint either way."""
-    try:
-        return UUID(request.GET.get("deviceId", ""))
-    except ValueError:
-        return None

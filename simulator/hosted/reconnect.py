@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+
 from flask import Response, request
 
 from simulator.api.cues import close_by_itself
 from simulator.clock import timestamp
 from simulator.devices.behaviour import close_reauthentication, regain_authentication
-from simulator.devices.fields import external_device_id
+from simulator.devices.fields import external_device_id, fresh_fields
 from simulator.hosted.linking import UnableToUseSession, with_device_id
 from simulator.hosted.pages import demo_logins, hosted, leave_to, page
 from simulator.records import Device, Relogin
@@ -24,7 +26,10 @@ def reconnect() -> Response:
 
 @hosted.post("/reconnect")
 def reconnect_login() -> Response:
-    """Check the login, connect again and go back. Another account is taken, too, and recorded."""
+    """Check the login, connect again and go back.
+
+    Another account is taken, too, and recorded; or it brings a device of its own, by the setting.
+    """
     running = simulator()
     username = request.form.get("username", "").strip().lower()
     with running.store.lock:
@@ -32,13 +37,18 @@ def reconnect_login() -> Response:
         maker = _maker_of(device)
         if not accepts_login(maker, username, request.form.get("password", "")):
             return _page(relogin, device, username=username, is_refused=True)
-        _take_account(device, maker, username)
-        regain_authentication(device)
         relogin.completed_at = timestamp()
-        if relogin.cue_id is None:
-            close_reauthentication(running.store, device, "auth_session")
-        elif running.settings.cue_closes_itself:
-            close_by_itself(relogin.cue_id)
+        is_other = device.account not in ("", username)
+        if is_other and running.settings.reconnect_other_account == "new_device":
+            device = _device_of_its_own(device, maker, username)
+            running.store.add_device(device)
+        else:
+            _take_account(device, maker, username)
+            regain_authentication(device)
+            if relogin.cue_id is None:
+                close_reauthentication(running.store, device, "auth_session")
+            elif running.settings.cue_closes_itself:
+                close_by_itself(relogin.cue_id)
         running.store.changed()
         way_back = relogin.success_url
     if way_back is None:
@@ -77,6 +87,17 @@ def _take_account(device: Device, maker: Manufacturer, account: str) -> None:
     if device.account != account:
         device.fields["external_device_id"] = external_device_id(maker, account)
     device.account = account
+
+
+def _device_of_its_own(device: Device, maker: Manufacturer, account: str) -> Device:
+    fields = fresh_fields(
+        DEVICE_TYPES[device.kind],
+        maker,
+        price_zone=device.fields["price_zone"],
+        is_optimized=False,
+        account=account,
+    )
+    return Device(str(uuid.uuid4()), device.user_id, device.kind, account, fields)
 
 
 def _maker_of(device: Device) -> Manufacturer:

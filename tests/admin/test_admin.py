@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.urls import reverse
 
 from onboarding.models import ChargeWish, Device, OnboardingSession
 from onboarding.states import State
-from tests.factories import NOON, make_attempt, make_customer, make_device
+from tests.factories import NOON, make_attempt, make_customer, make_device, make_reconnection
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +120,25 @@ def test_attempt_shows_its_timeline_and_no_key(support: Client, attempt: Onboard
     assert "Came back through cancel" in text
     assert str(attempt.podero_id) not in text
     assert str(attempt.return_token_hash) not in text
+
+
+def test_device_shows_how_its_login_was_renewed_and_no_key(
+    support: Client, attempt: OnboardingSession
+) -> None:
+    reconnection = make_reconnection(
+        device=attempt.devices.get(),
+        state="other_device",
+        token_hash="0123456789abcdef" * 4,
+        cue_id=uuid.uuid4(),
+    )
+
+    page = reverse("admin:onboarding_device_change", args=[reconnection.device_id])
+    text = support.get(page).content.decode()
+
+    assert "another device was linked" in text
+    assert reconnection.support_code in text
+    assert str(reconnection.token_hash) not in text
+    assert str(reconnection.cue_id) not in text
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -72,6 +72,20 @@ def _stay(route: Route) -> None:
     route.fulfill(status=204)
 
 
+RECONNECTIONS = {
+    "started": "One moment, please",
+    "open": "Not finished yet",
+    "returned": "We are checking with Podero",
+    "renewed": "Your device is connected again",
+    "other_device": "Another device was linked",
+    "not_renewed": "The device is not connected again",
+    "cancelled": "The sign-in was broken off",
+    "expired": "The time has run out",
+    "not_opened": "The sign-in page could not be opened",
+    "impossible": "This device cannot be renewed here",
+}
+
+
 # --- Ways to the pages ------------------------------------------------------------------------
 
 
@@ -85,6 +99,16 @@ def _customer(name: str, path: str = "") -> Callable[[Gallery, Page], None]:
         gallery.opens(page, path or f"/optimize/attempts/{gallery.rows[name]['attempt']}/")
 
     return show_it
+
+
+def _reconnection(state: str, heading: str) -> Shown:
+    def show_it(gallery: Gallery, page: Page) -> None:
+        name = f"reconnection-{state}"
+        gallery.enters(page, name)
+        reference = gallery.rows[name]["reconnection"]
+        gallery.opens(page, f"/optimize/devices/reconnections/{reference}/")
+
+    return Shown(f"reconnection-{state.replace('_', '-')}", show_it, heading)
 
 
 def _answers(device_type: str) -> Callable[[Gallery, Page], None]:
@@ -276,6 +300,9 @@ PAGES = (
         _customer("devices-doubled", "/optimize/consent/?device_type=ev"),
         "Before you go to Podero",
     ),
+    Shown("devices-in-doubt", _customer("devices-in-doubt", "/optimize/devices/"), "My devices"),
+    Shown("linked-in-doubt", _customer("devices-in-doubt"), "Is this your device?"),
+    *(_reconnection(state, heading) for state, heading in RECONNECTIONS.items()),
     Shown("devices-withdrawn", _customer("left-pending", "/optimize/devices/"), "My devices"),
     Shown(
         "devices-being-removed",

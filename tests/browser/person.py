@@ -11,15 +11,17 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 
 from tests.servers import RunningApp
 from tests.simulator.launch import RunningSimulator
 
 NIBE = "demomyuplink@nibe.se"
 TESLA = "demo-tesla@getfreeheat.com"
+OTHER_ACCOUNT = "other-account@example.com"
 RIGHT_PASSWORD = "Demo1234"
 
+_TOKEN = re.compile(r"/return/([^/]{20,})/(?:success|cancel)/")
 _ATTEMPT = re.compile(r"/optimize/attempts/([0-9a-f-]{36})/")
 
 
@@ -48,6 +50,14 @@ class Person:
         self.app = app
         self.simulator = simulator
         self.customer = customer
+        # Keys in the addresses that this browser was led through, oldest first.
+        self.tokens_seen: list[str] = []
+        page.on("request", self._on_request)
+
+    def _on_request(self, request: Request) -> None:
+        found = _TOKEN.search(request.url)
+        if found:
+            self.tokens_seen.append(found[1])
 
     @property
     def context(self) -> BrowserContext:
@@ -144,6 +154,11 @@ class Person:
         self.logs_in_as(TESLA, RIGHT_PASSWORD, button="Connect Tesla")
         self.sees("Your device is connected")
 
+    def signs_in_at_tesla_again(self, username: str = TESLA) -> None:
+        """On the page that renews a login; leads back to us."""
+        self.sees("Sign in to Tesla again")
+        self.logs_in_as(username, RIGHT_PASSWORD, button="Reconnect Tesla")
+
     def cancels(self) -> None:
         self.page.locator("#cancel").click()
 
@@ -215,6 +230,30 @@ class Person:
         )
         return str(reply.json()["state"])
 
+    def hears_from_podero(self) -> None:
+        """Let the time pass after which devices are read again in the background."""
+        database = self.app.var_dir / "db.sqlite3"
+        with closing(sqlite3.connect(database, timeout=20)) as connection:
+            connection.execute(
+                "UPDATE onboarding_device SET checked_at = '2026-01-01 00:00:00'"
+                " WHERE podero_user_id IN"
+                " (SELECT id FROM onboarding_poderouser WHERE external_user_id = ?)",
+                (self.customer.number,),
+            )
+            connection.commit()
+        assert self.app.manage("sweep").returncode == 0
+
+    def posts_by_hand(self, path: str) -> int:
+        """Send what a button would have sent, with the token of a form that is there."""
+        token = self.page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
+        reply = self.context.request.post(
+            self.app.base_url + path,
+            form={"csrfmiddlewaretoken": token},
+            headers={"Referer": self.page.url, "Origin": self.app.base_url},
+            max_redirects=0,
+        )
+        return reply.status
+
     # --- What is on record --------------------------------------------------------------------
 
     @property
@@ -232,6 +271,17 @@ class Person:
     @property
     def states(self) -> list[str]:
         return [state for _reference, state in self.attempts]
+
+    @property
+    def devices_on_record(self) -> list[str]:
+        rows = _rows(
+            self.app,
+            "SELECT d.reference FROM onboarding_device d"
+            " JOIN onboarding_poderouser u ON u.id = d.podero_user_id"
+            " WHERE u.external_user_id = ? ORDER BY d.id",
+            self.customer.number,
+        )
+        return [str(UUID(reference)) for (reference,) in rows]
 
     @property
     def users_at_podero(self) -> list[dict[str, Any]]:

@@ -11,9 +11,22 @@ from django.db import transaction
 from django.utils import timezone
 
 from onboarding.flows import reminders
-from onboarding.models import ChargeWish, Consent, Mail, OnboardingSession, PoderoUser
+from onboarding.models import (
+    ChargeWish,
+    Consent,
+    Mail,
+    OnboardingSession,
+    PoderoUser,
+    Reconnection,
+)
 from onboarding.states import FailureCode, State
-from tests.factories import make_attempt, make_consent, make_customer, make_device
+from tests.factories import (
+    make_attempt,
+    make_consent,
+    make_customer,
+    make_device,
+    make_reconnection,
+)
 
 LONG = "Donaudampfschifffahrtsgesellschaftselektrizitaetenhauptbetriebswerkbau"
 
@@ -43,6 +56,7 @@ class _Rows:
         self._devices()
         self._removed()
         self._living()
+        self._reconnections()
         self._withdrawn()
         self._customer("fresh")
         staff = self._customer("staff")
@@ -247,6 +261,25 @@ class _Rows:
                 report={"boost_state": state},
                 **with_own_id(working, 100 + number),
             )
+
+    def _reconnections(self) -> None:
+        doubtful = self._attempt(
+            "devices-in-doubt", State.LINKED, foreign_return_at=self._now - timedelta(hours=1)
+        )
+        make_device(attempt=doubtful, checked_at=self._now)
+        for state in Reconnection.State.values:
+            attempt = self._attempt(f"reconnection-{state}", State.LINKED)
+            is_other = state == Reconnection.State.OTHER_DEVICE
+            fields = {"confirmed_at": None, "is_optimization_wanted": False} if is_other else {}
+            device = make_device(attempt=attempt, **(self._working() | fields))
+            reconnection = make_reconnection(
+                device=device,
+                state=state,
+                started_at=self._now - timedelta(minutes=5),
+                opened_at=self._now - timedelta(minutes=4),
+                failure_code=FailureCode.UNREACHABLE if state == "not_opened" else "",
+            )
+            self.made[f"reconnection-{state}"]["reconnection"] = str(reconnection.reference)
 
     def _withdrawn(self) -> None:
         pending = self._attempt("left-pending", State.LINKED)

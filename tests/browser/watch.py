@@ -13,7 +13,9 @@ from tests.simulator.launch import RunningSimulator
 
 # Told once more on the console for each response; the responses themselves are watched.
 _FAILED_TO_LOAD = "Failed to load resource: the server responded with a status of"
-_KEY_IN_ADDRESS = re.compile(r"/optimize/return/[^/]+/(success|cancel)|[?&]token=|session_id=")
+_KEY_IN_ADDRESS = re.compile(
+    r"/optimize/(devices/)?return/[^/]+/(success|cancel)|[?&]token=|session_id="
+)
 
 
 class Watch:
@@ -47,6 +49,8 @@ class Watch:
         keys = [*self.secrets]
         for session in held["sessions"]:
             keys += [session["id"], *self._tokens_of(session)]
+        for relogin in held["relogins"]:
+            keys += [relogin["id"], *self._tokens_of(relogin)]
         self._look_at_logs(keys)
         if self.complaints:
             pytest.fail("\n".join(self.complaints), pytrace=False)

@@ -29,10 +29,18 @@ from onboarding.models import (
     LeavingReason,
     Mail,
     PoderoUser,
+    Reconnection,
     UsedHandoff,
 )
 from onboarding.states import Actor, Event, State
-from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
+from tests.factories import (
+    NOON,
+    make_attempt,
+    make_consent,
+    make_customer,
+    make_device,
+    make_reconnection,
+)
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
 
@@ -93,6 +101,12 @@ def everything_of(number: str) -> PoderoUser:
     )
     ChargeWish.objects.create(
         device=device, is_start=False, wished_at=NOON, answer="taken_back", answered_at=NOON
+    )
+    make_reconnection(
+        device=device,
+        cue_id=uuid.uuid4(),
+        returned_device_id=uuid.uuid4(),
+        token_hash=uuid.uuid4().hex * 2,
     )
     Mail.objects.create(consent=consent, kind=Mail.Kind.RECEIPT, sent_at=NOON)
     Client().force_login(account)
@@ -157,6 +171,9 @@ def test_export_tells_everything_but_keys_and_nothing_of_others() -> None:
     for attempt in customer.attempts.all():
         assert str(attempt.podero_id) not in text
         assert attempt.return_token_hash is None or attempt.return_token_hash not in text
+    for reconnection in Reconnection.objects.all():
+        assert str(reconnection.token_hash) not in text
+        assert str(reconnection.cue_id) not in text
     plain = text.replace("-", "")
     assert not any(marker.replace("-", "") in plain for marker in markers_of(other))
 
@@ -178,6 +195,7 @@ def test_erasure_leaves_no_trace_but_counts_and_nothing_of_others_is_touched(
         "onboarding.SessionEvent": 1,
         "onboarding.Mail": 1,
         "onboarding.ChargeWish": 1,
+        "onboarding.Reconnection": 1,
         "onboarding.Device": 1,
         "onboarding.OnboardingSession": 2,
         "onboarding.Consent": 1,

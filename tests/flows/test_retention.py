@@ -16,12 +16,20 @@ from onboarding.models import (
     ErasedCount,
     OnboardingSession,
     PoderoUser,
+    Reconnection,
     SessionEvent,
 )
 from onboarding.models.removals import NOT_TO_BE_REMOVED
 from onboarding.states import Actor, Event, State
 from onboarding.tasks import erase_what_is_over as daily_job
-from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
+from tests.factories import (
+    NOON,
+    make_attempt,
+    make_consent,
+    make_customer,
+    make_device,
+    make_reconnection,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +83,19 @@ def test_device_that_was_removed_goes_in_time_although_the_customer_stays() -> N
 
     assert (Device.objects.count(), OnboardingSession.objects.count()) == (0, 0)
     assert (Consent.objects.count(), PoderoUser.objects.get()) == (1, device.podero_user)
+
+
+def test_living_device_does_not_keep_how_its_login_was_renewed_long_ago() -> None:
+    device = make_device(confirmed_at=NOON, is_optimization_wanted=True)
+    for state in ("renewed", "open"):
+        make_reconnection(device=device, state=state)
+    erase_what_is_over(now=NOON + timedelta(days=400))
+    assert Reconnection.objects.count() == 2
+
+    erase_what_is_over(now=OVER)
+
+    assert [found.state for found in Reconnection.objects.all()] == ["open"]
+    assert counts() == {"onboarding.Reconnection": 1}
 
 
 def test_living_consent_keeps_its_customer() -> None:

@@ -16,7 +16,7 @@ from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession
 from tests.factories import make_customer
-from tests.journeys.customer import Customer
+from tests.journeys.customer import Customer, heading_of
 from tests.simulator.launch import Completed, RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,8 +35,16 @@ def completed(customer: Customer, simulator: RunningSimulator) -> Completed:
 
 
 def cancel_address(simulator: RunningSimulator, attempt: OnboardingSession) -> str:
+    return _told_to_podero(simulator, attempt, "cancel_url")
+
+
+def success_address(simulator: RunningSimulator, attempt: OnboardingSession) -> str:
+    return _told_to_podero(simulator, attempt, "success_url")
+
+
+def _told_to_podero(simulator: RunningSimulator, attempt: OnboardingSession, name: str) -> str:
     held = simulator.control.state()["sessions"]
-    return str(next(s["cancel_url"] for s in held if s["id"] == str(attempt.podero_id)))
+    return str(next(s[name] for s in held if s["id"] == str(attempt.podero_id)))
 
 
 def test_same_browser_links_and_optimizes(customer: Customer, completed: Completed) -> None:
@@ -102,18 +110,19 @@ def test_signed_out_browser_changes_nothing_and_carries_on_after_signing_in(
     response = stranger.get(address)
 
     attempt = customer.attempt
-    page = reverse("attempt", args=[attempt.reference])
-    assert response.headers["Location"] == f"/sign-in/?next={page.replace('/', '%2F')}"
+    way_on = reverse("resume_return", args=[attempt.reference])
+    assert response.headers["Location"] == f"/sign-in/?next={way_on.replace('/', '%2F')}"
     assert attempt.state == "open"
     assert [event.event for event in attempt.events.order_by("pk")][-1] == "return_seen"
 
     signed_in = stranger.post(
         response.headers["Location"],
-        {"username": customer.podero_user.account.username, "password": "demo", "next": page},
+        {"username": customer.podero_user.account.username, "password": "demo", "next": way_on},
     )
-    assert signed_in.headers["Location"] == page
-    sweep(client=podero_client(), now=timezone.now())
+    assert signed_in.headers["Location"] == way_on
+    page = stranger.get(way_on, follow=True)
 
+    assert heading_of(page) == "Is this your device?"
     assert customer.attempt.state == "linked"
     assert not Device.objects.get().is_confirmed
 
@@ -184,9 +193,8 @@ def test_device_of_another_podero_user_is_not_taken(
     victim.opt_in()
     theirs = simulator.control.complete(str(victim.attempt.podero_id))
     customer.opt_in()
-    token_path = cancel_address(simulator, customer.attempt).replace("cancel", "success")
 
-    customer.go(f"{token_path}?deviceId={theirs.device_id}")
+    customer.go(f"{success_address(simulator, customer.attempt)}?deviceId={theirs.device_id}")
 
     assert customer.attempt.state == "returned"
     assert Device.objects.filter(podero_user=customer.podero_user).count() == 0

@@ -21,6 +21,7 @@ SECRETS = [
     values.EMAIL,
     values.EXTERNAL_ID,
     values.ADDRESS,
+    values.CUE_SECRET,
     "secret-return-key",
     "connect.podero.com",
     "client-secret",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from hypothesis import HealthCheck, settings
 
-from onboarding.podero import DeviceType, PoderoClient
+from onboarding.podero import Cue, DeviceType, PoderoClient
 
 # A loaded machine is no failure.
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,6 +21,9 @@ USER_ID = UUID("0b000000-0000-4000-8000-000000000002")
 OTHER_ID = UUID("0f000000-0000-4000-8000-00000000000f")
 SESSION_ID = UUID("0c000000-0000-4000-8000-000000000003")
 DEVICE_ID = UUID("0d000000-0000-4000-8000-000000000004")
+CUE_ID = UUID("0e000000-0000-4000-8000-000000000005")
+CUE_SECRET = "cue-secret-1a2b3c"
+CUE = Cue(id=CUE_ID, secret=CUE_SECRET)
 EMAIL = "jane.doe@customer.example"
 EXTERNAL_ID = "customer-4711"
 ADDRESS = f"https://connect.podero.com?onboarding_session_id={SESSION_ID}"
@@ -89,6 +92,10 @@ def reauthenticate(client: PoderoClient) -> object:
     )
 
 
+def resolve(client: PoderoClient) -> object:
+    return client.resolve_cue(CUE, success_url=SUCCESS_URL, cancel_url=CANCEL_URL, language="de")
+
+
 Act = Callable[[PoderoClient], object]
 
 READS: dict[str, tuple[str, Act]] = {
@@ -132,6 +139,7 @@ WRITES: dict[str, tuple[str, str, Act]] = {
     "create_onboarding_session": ("POST", SESSIONS, create_session),
     "update_device": ("PUT", EV, update),
     "reauthenticate_device": ("POST", f"{EV}/auth_session", reauthenticate),
+    "resolve_cue": ("POST", f"{API}/cues/{CUE_ID}/resolve?secret={CUE_SECRET}", resolve),
 }
 WRITES |= {
     "delete_device": (

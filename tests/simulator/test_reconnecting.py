@@ -181,6 +181,21 @@ def test_login_with_another_account_is_recorded(
     assert device["has_changed_account"] is True
 
 
+def test_login_with_another_account_may_bring_a_device_of_its_own(
+    partner: Partner, control: SimulatorControl
+) -> None:
+    control.settings(reconnect_other_account="new_device")
+    address = lapsed(partner, control)
+    page = partner.call("POST", f"{address}/auth_session", ADDRESSES).json()["authentication_url"]
+
+    back = sign_in(page, OTHER)
+
+    first, second = control.state()["devices"]
+    assert back.headers["Location"].endswith(f"?deviceId={second['id']}")
+    assert partner.call("GET", address).json()["is_authenticated"] is False
+    assert first["has_changed_account"] is False
+
+
 def test_notice_can_be_marked_as_read(partner: Partner, control: SimulatorControl) -> None:
     address = linked(partner, control, "hp")
     control.set_device(device_id_of(address), has_unread_information=True)

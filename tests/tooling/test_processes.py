@@ -82,6 +82,7 @@ def test_address_that_breaks_the_server_is_logged_without_its_key(
     app = start_app(simulator)
     for path in (
         "/optimize/return/very-secret-key/success/?deviceId=1",
+        "/optimize/devices/return/very-secret-key/success/?deviceId=1",
         "/optimize/reminders/very-secret-key/stop/",
     ):
         requests.get(app.base_url + path, timeout=20)

@@ -1,0 +1,94 @@
+"""What a browser remembers of having come back, whoever was signed in in it then.
+
+Kept in the browser's own session and carried over signing in and out: of two browsers only the one
+that came back from the hosted form may vouch for a device when the other one had left for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+
+from onboarding.models import Device
+
+_CAME_BACK = "came_back_with"
+_REMEMBERED = 20
+_PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Moz")
+
+
+def return_address(
+    view: Callable[[HttpRequest, str], HttpResponse],
+) -> Callable[[HttpRequest, str], HttpResponse]:
+    """For an address that carries a token: acts on a visit only, and leaves no trace of itself.
+
+    Neither the next page nor a cache may learn the address. A browser that merely guesses that
+    the customer will go there is turned away, and comes again when they do.
+    """
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, token: str) -> HttpResponse:
+        response = HttpResponse(status=503) if _is_prefetch(request) else view(request, token)
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return wrapper
+
+
+def _is_prefetch(request: HttpRequest) -> bool:
+    return any("prefetch" in request.headers.get(name, "") for name in _PREFETCH_HEADERS)
+
+
+def device_id_in_address(request: HttpRequest) -> UUID | None:
+    """What Podero appended, if it is an id at all: a hint either way."""
+    return _device_id(request.GET.get("deviceId", ""))
+
+
+def remember_coming_back(request: HttpRequest, reference: UUID, device_id: UUID | None) -> None:
+    """This browser came back through success with `reference`, naming the device or not."""
+    remembered = {**_remembered(request)}
+    remembered.pop(str(reference), None)
+    remembered[str(reference)] = str(device_id or "")
+    request.session[_CAME_BACK] = dict(list(remembered.items())[-_REMEMBERED:])
+
+
+def has_come_back(request: HttpRequest, reference: UUID) -> bool:
+    return str(reference) in _remembered(request)
+
+
+def device_id_come_back_with(request: HttpRequest, reference: UUID) -> UUID | None:
+    return _device_id(_remembered(request).get(str(reference), ""))
+
+
+def barred_devices(request: HttpRequest, devices: Iterable[Device]) -> set[int]:
+    """Those of `devices` that a "yes, mine" in this browser would not be enough for."""
+    return {
+        device.pk
+        for device in devices
+        if device.is_holder_in_doubt and not has_come_back(request, device.attempt.reference)
+    }
+
+
+@contextmanager
+def kept_across(request: HttpRequest) -> Iterator[None]:
+    """Carry this one memory over a change of who is signed in, which empties the session."""
+    remembered = _remembered(request)
+    yield
+    if remembered:
+        request.session[_CAME_BACK] = remembered
+
+
+def _remembered(request: HttpRequest) -> dict[str, str]:
+    remembered: dict[str, str] = request.session.get(_CAME_BACK, {})
+    return remembered
+
+
+def _device_id(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

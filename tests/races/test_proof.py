@@ -1,0 +1,150 @@
+"""Returns, words and presses at the same instant: nothing twice, and no device in doubt is wanted."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding import tasks
+from onboarding.clients import podero_client
+from onboarding.flows import devices, reconnecting
+from onboarding.models import Device, Reconnection
+from tests.factories import make_customer
+from tests.journeys.customer import Customer
+from tests.journeys.test_proof_of_return import events_of, path_of, stranger
+from tests.journeys.test_reconnecting import finish, newest, press_reconnect
+from tests.races.test_races import Between, at_once, twins
+from tests.simulator.launch import Completed, RunningSimulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def customer(podero_settings: Any) -> Customer:
+    return Customer(make_customer())
+
+
+@pytest.fixture
+def completed(customer: Customer, simulator: RunningSimulator) -> Completed:
+    customer.opt_in()
+    return simulator.control.complete(str(customer.attempt.podero_id))
+
+
+@pytest.fixture
+def lapsed(customer: Customer, completed: Completed, simulator: RunningSimulator) -> Device:
+    customer.go(str(completed.redirect_url))
+    simulator.control.set_device(str(completed.device_id), is_authenticated=False)
+    return Device.objects.get()
+
+
+def test_foreign_returns_at_once_leave_one_line(customer: Customer, completed: Completed) -> None:
+    way_back = path_of(completed.redirect_url)
+
+    at_once(*[lambda: stranger().get(way_back).status_code for _browser in range(4)])
+
+    assert events_of(customer.attempt).count("return_seen") == 1
+
+
+@pytest.mark.parametrize("_time", range(3))
+def test_word_and_foreign_return_at_once_never_leave_a_device_wanted(
+    customer: Customer, completed: Completed, _time: int
+) -> None:
+    customer.press_check()
+    device = Device.objects.select_related("attempt").get()
+    now = timezone.now()
+
+    def confirm() -> None:
+        with suppress(devices.ReturnedElsewhere):
+            devices.confirm_device(device=device, now=now)
+
+    at_once(confirm, lambda: stranger().get(path_of(completed.redirect_url)))
+    tasks.look_up_attempt(attempt_id=customer.attempt.pk)
+
+    device.refresh_from_db()
+    assert (device.is_confirmed, device.is_optimization_wanted) == (False, False)
+
+
+def test_stale_copy_does_not_take_back_what_was_proven_meanwhile(
+    customer: Customer, completed: Completed
+) -> None:
+    customer.press_check()
+    device = Device.objects.select_related("attempt").get()
+    now = timezone.now()
+    devices.confirm_device(device=device, now=now)
+    stale = Device.objects.get()
+
+    devices.confirm_device(device=device, has_come_back=True, now=now)
+
+    assert not stale.recall_confirmation(now=now)
+    assert Device.objects.get().is_confirmed
+
+
+def test_double_click_makes_one_reconnection(
+    customer: Customer, lapsed: Device, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(latency_ms=50)
+
+    answers = at_once(*[lambda tab=tab: press_reconnect(tab) for tab in twins(customer, 4)])
+
+    assert newest(customer).state == "open"
+    assert Reconnection.objects.count() == 1
+    assert len(simulator.control.requests_to("cue_resolve")) == 1
+    own = reverse("reconnection", args=[newest(customer).reference])
+    places = [answer.headers["Location"] for answer in answers]
+    assert places.count(own) == 3
+    assert len([place for place in places if place.startswith(simulator.base_url)]) == 1
+
+
+def test_returns_at_once_are_verified_once(
+    customer: Customer, lapsed: Device, simulator: RunningSimulator
+) -> None:
+    way_back = finish(press_reconnect(customer).headers["Location"])
+    simulator.control.settings(latency_ms=50)
+
+    at_once(*[lambda tab=tab: tab.go(way_back) for tab in twins(customer, 4)])
+
+    told = events_of(customer.attempt)
+    assert told.count("reconnect_returned") == told.count("reconnected") == 1
+    assert len(simulator.control.requests_to("cue_state")) == 1
+
+
+def test_check_that_lost_its_claim_records_nothing(
+    customer: Customer, lapsed: Device, simulator: RunningSimulator
+) -> None:
+    way_back = finish(press_reconnect(customer).headers["Location"])
+    simulator.control.arm("get_device", "http_503", count=1)
+    customer.go(way_back)
+    late = Reconnection.objects.with_device().get()
+
+    def take_over() -> None:
+        Reconnection.objects.update(claimed_at=None)
+        other = Reconnection.objects.with_device().get()
+        now = timezone.now()
+        reconnecting.take_up(client=podero_client(), reconnection=other, now=now)
+
+    client: Any = Between("list_devices", take_over)
+    reconnecting.take_up(client=client, reconnection=late, now=timezone.now())
+
+    assert newest(customer).state == "renewed"
+    assert events_of(customer.attempt).count("reconnected") == 1
+
+
+def test_browser_that_left_and_comes_back_during_the_check_is_proof(
+    customer: Customer, lapsed: Device, simulator: RunningSimulator
+) -> None:
+    way_back = finish(press_reconnect(customer).headers["Location"])
+    phone = Customer(customer.podero_user)
+    simulator.control.arm("get_device", "http_503", count=1)
+    phone.go(way_back)
+    Device.objects.update(is_holder_proven=False)
+    found = Reconnection.objects.with_device().get()
+    client: Any = Between("list_devices", lambda: customer.go(way_back))
+
+    reconnecting.take_up(client=client, reconnection=found, now=timezone.now())
+
+    assert newest(customer).state == "renewed"
+    assert Device.objects.get().is_holder_proven
