@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import get_resolver, reverse
 
 from onboarding import urls
+from onboarding.flows import reminders
 from onboarding.models import Device, Reconnection
 from onboarding.states import State
 from tests.factories import make_attempt, make_customer, make_device, make_reconnection
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.django_db
 
 # The same for everybody, and meant to be kept or asked again at once.
 PUBLIC = {"brand_css", "health_live", "health_ready", "home"}
+OF_AN_ATTEMPT = {"resume_return", "stop_reminders_here"}
 NAMES = sorted({str(pattern.name) for pattern in urls.urlpatterns} - PUBLIC)
 
 
@@ -42,8 +44,10 @@ def address_of(name: str) -> str:
     }
     parameters = get_resolver().reverse_dict.getlist(name)[0][0][0][1]
     values: dict[str, Any] = {"token": "made-up", "reference": uuid.uuid4()}
+    if name == "stop_reminders":
+        values["token"] = reminders.stop_token(attempt.consent)
     for kind, reference in references.items():
-        if kind in name or (kind == "attempt" and name == "resume_return"):
+        if kind in name or (kind == "attempt" and name in OF_AN_ATTEMPT):
             values["reference"] = reference
     return reverse(name, kwargs={parameter: values[parameter] for parameter in parameters})
 
