@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import failures, keeping, schedule
+from onboarding.flows import failures, keeping, podero_users, schedule
 from onboarding.models import Device, PoderoUser
 from onboarding.states import Actor, Event
 
@@ -119,25 +120,38 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
     user_id = customer.podero_id
     if user_id is None:
         return True
+    own = list(Device.objects.for_customer(customer).order_by("pk"))
     try:
-        listed = {found.id: found for found in client.list_devices(user_id)}
-        own = list(Device.objects.for_customer(customer).order_by("pk"))
-        missing = [device for device in own if device.podero_id not in listed]
-        for device in missing:
-            # A list may lag behind, so the device itself has the last word.
-            kind = podero.DeviceType(device.device_type)
-            found = client.find_device(user_id, device.podero_id, device_type=kind)
-            if found is not None:
-                listed[found.id] = found
+        named = _named(client, user_id, own)
     except podero.PoderoError as error:
         logger.warning(
             "Devices could not be refreshed",
             extra={"failure_code": failures.code_of(error).value, "endpoint": error.endpoint},
         )
-        return False
+        return not error.is_retryable
     for device in own:
-        if device.podero_id in listed:
-            device.record_seen(listed[device.podero_id], at=now)
+        if device.podero_id in named:
+            device.record_seen(named[device.podero_id], at=now)
         else:
             device.record_missing(at=now)
     return True
+
+
+def _named(
+    client: podero.PoderoClient, user_id: UUID, own: list[Device]
+) -> dict[UUID, podero.Device]:
+    """What Podero still names of the customer's devices; nothing when it has lost the customer."""
+    try:
+        named = {found.id: found for found in client.list_devices(user_id)}
+    except (podero.NotFound, podero.Forbidden, podero.Refused):
+        if podero_users.is_known_to_podero(client=client, user_id=user_id):
+            raise
+        return {}
+    for device in own:
+        if device.podero_id not in named:
+            # A list may lag behind, so the device itself has the last word.
+            kind = podero.DeviceType(device.device_type)
+            found = client.find_device(user_id, device.podero_id, device_type=kind)
+            if found is not None:
+                named[found.id] = found
+    return named
