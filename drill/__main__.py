@@ -8,7 +8,6 @@ audits what the app, Podero and the people say. Exit code 1 on any breach. See d
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -17,22 +16,23 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from drill import disk, logs, report
-from drill.audit import Breach, Evidence, audit
+from drill import disk, report
+from drill.audit import Breach
 from drill.clock import Clock
-from drill.customers import World
+from drill.customers import world_of
+from drill.examine import examine, tell
 from drill.fleet import Fleet
-from drill.installation import Installation, Watch, scaled
+from drill.installation import Watch, scaled
 from drill.plan import Plan, make
 from drill.saboteur import Saboteur
 from drill.settle import settle
 from tests import servers
-from tests.simulator.launch import RunningSimulator, start_simulator
+from tests.simulator.launch import start_simulator
 
 
 @dataclass
@@ -116,7 +116,7 @@ def run(plan: Plan, folder: Path, stack: ExitStack) -> Findings:
     app.start()
     watch.start()
     stack.callback(watch.stop)
-    world = world_of(app, simulator, clock, plan.seed)
+    world = world_of(app, simulator, seed=plan.seed)
     saboteur = Saboteur(
         plan=plan, world=world, app=app, postgres=postgres, redis=redis, simulator=simulator
     )
@@ -133,91 +133,24 @@ def run(plan: Plan, folder: Path, stack: ExitStack) -> Findings:
     print(f"All stories told after {played:.0f} s; now it may settle", flush=True)
     faults = simulator.control.faults()
     simulator.control.clear_faults()
-    began = time.monotonic()
     app.wait_until_ready()
     unsettled = settle(app, seconds=120 + plan.seconds)
-    settled = time.monotonic() - began
     watch.stop()
-    breaches = audited(app, world, simulator)
-    attempts = tell(app, world, breaches.evidence, played, settled)
+    examined = examine(
+        app,
+        world,
+        simulator,
+        watch=watch,
+        outages=saboteur.outages,
+        excuses=("PostgreSQL", "Redis"),
+    )
+    attempts = tell(app, world, examined.evidence, played)
     report.table("Faults survived", report.sorted_counts(saboteur.struck))
     report.table("Faults at Podero", _at_podero(faults))
     report.table("Memory", report.memory(watch.sizes))
-    found = breaches.found + own_faults(saboteur, fleet, left, unsettled)
-    found += _failures(world, saboteur)
-    for log in app.logs():
-        if log.exists():
-            found += logs.tracebacks_in(log, watch, saboteur.outages, "PostgreSQL", "Redis")
+    found = examined.found + own_faults(saboteur, fleet, left, unsettled)
+    app.stop()
     return Findings(found, attempts)
-
-
-@dataclass
-class Audited:
-    """The evidence, and what is wrong with it."""
-
-    evidence: Evidence
-    found: list[Breach]
-
-
-def audited(app: Installation, world: World, simulator: RunningSimulator) -> Audited:
-    """Question all witnesses of one installation, and search its logs."""
-    podero = simulator.control.state(journal=0)
-    facts = app.facts()
-    evidence = Evidence(facts, podero, world.people, world.clock)
-    kept = {"facts": facts, "podero": podero, "people": [asdict(each) for each in world.people]}
-    (app.folder / f"{app.name}-evidence.json").write_text(json.dumps(kept))
-    found = audit(evidence)
-    keys = world.keys | _keys_at_podero(podero)
-    words = {app.env["PODERO_CLIENT_SECRET"], app.env["HANDOFF_SECRET"], app.env["SECRET_KEY"]}
-    words |= {"Drillinger"}
-    for log in app.logs():
-        if log.exists():
-            found += logs.keys_in(log, keys, words)
-    found += [Breach("sent elsewhere", "a customer", f"to {host}") for host in set(world.strays)]
-    return Audited(evidence, found)
-
-
-def world_of(app: Installation, simulator: RunningSimulator, clock: Clock, seed: int) -> World:
-    return World(
-        base_url=app.base_url,
-        podero_url=simulator.base_url,
-        handoff_secret=app.env["HANDOFF_SECRET"],
-        handoff_issuer=app.env["HANDOFF_ISSUER"],
-        clock=clock,
-        seed=seed,
-    )
-
-
-def _keys_at_podero(podero: dict[str, Any]) -> set[str]:
-    """Session ids and return tokens, also of forms that no customer was sent to."""
-    keys = set()
-    for session in podero["sessions"]:
-        keys.add(session["id"])
-        keys.add(session["success_url"].split("/optimize/return/")[-1].split("/")[0])
-    return keys
-
-
-def tell(app: Installation, world: World, evidence: Evidence, played: float, settled: float) -> int:
-    attempts = list(evidence.attempts.values())
-    told = {
-        "customers": len(world.people),
-        "attempts": f"{len(attempts)} in {played:.0f} s",
-        "settled in": f"{settled:.0f} s",
-        "devices linked": len(evidence.device_rows),
-        "optimized at the end": sum(
-            bool(row["fields"]["is_smart_optimization_active"])
-            for row in evidence.living_devices()
-        ),
-        "withdrawals": sum(len(person.withdrawals) for person in world.people),
-        "people who gave up": sum(bool(person.gave_up) for person in world.people),
-        "answers": dict(world.seen),
-        "ended by themselves": {
-            name: part.deaths for name, part in app.parts.items() if part.deaths
-        } or "none",
-    }  # fmt: skip
-    report.table(f"The {app.name} installation", told)
-    report.table("Attempts ended", report.outcomes(attempts))
-    return len(attempts)
 
 
 def _at_podero(faults: dict[str, Any]) -> dict[str, object]:
@@ -236,14 +169,6 @@ def own_faults(
     if unsettled:
         found.append(Breach("not settled", "the app", str(unsettled)))
     return found
-
-
-def _failures(world: World, saboteur: Saboteur) -> list[Breach]:
-    return [
-        Breach("error page", failure.path, f"answered {failure.status}")
-        for failure in world.failures
-        if not saboteur.outages.cover(failure.began, failure.ended, "PostgreSQL")
-    ]
 
 
 if __name__ == "__main__":

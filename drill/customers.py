@@ -18,13 +18,14 @@ import requests
 
 from drill.browser import Browser, Form, NoAnswer, Page
 from drill.clock import Clock
+from drill.installation import Installation
 from drill.memory import Confirmation, Person, Return, Withdrawal
-from tests.simulator.launch import SimulatorControl
+from tests.simulator.launch import RunningSimulator, SimulatorControl
 
 DEVICE_TYPES = ("ev", "hp", "iv", "wb")
-PATIENCE_SECONDS = 60.0
 RETURN_TOKEN = re.compile(r"/optimize/return/([^/]+)/(success|cancel)/")
 EMAIL_DOMAIN = "people.drill.example"
+FAMILY_NAME = "Drillinger"
 
 Waits = Generator[float, None, Any]
 """A story: gives the seconds it waits, NEXT_DAY for a day by the moved clock."""
@@ -55,6 +56,7 @@ class World:
     handoff_issuer: str
     clock: Clock
     seed: int
+    patience_seconds: float = 60.0
     people: list[Person] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     """Everything that must be in no log."""
@@ -92,7 +94,7 @@ class World:
             "sub": person.number,
             "email": person.email,
             "given_name": "Drilla",
-            "family_name": "Drillinger",
+            "family_name": FAMILY_NAME,
         }
         token = jwt.encode(claims, self.handoff_secret, algorithm="HS256")
         self.keys.add(token)
@@ -106,6 +108,18 @@ class World:
         self.count(f"{page.status // 100}xx")
         if page.status >= 500:
             self.failures.append(Failure(without_keys(page.path), page.status, began, time.time()))
+
+
+def world_of(app: Installation, simulator: RunningSimulator, *, seed: int) -> World:
+    """The world around an installation, with nobody in it yet."""
+    return World(
+        base_url=app.base_url,
+        podero_url=simulator.base_url,
+        handoff_secret=app.env["HANDOFF_SECRET"],
+        handoff_issuer=app.env["HANDOFF_ISSUER"],
+        clock=app.clock,
+        seed=seed,
+    )
 
 
 def without_keys(path: str) -> str:
@@ -143,7 +157,7 @@ class Customer:
     ) -> Page:
         """Ask until there is an answer, as a person presses Reload; not followed. Raises GaveUp."""
         browser = browser or self.browser
-        ends_at = time.monotonic() + PATIENCE_SECONDS
+        ends_at = time.monotonic() + self.world.patience_seconds
         while time.monotonic() < ends_at:
             try:
                 page = browser.request(method, address, fields)

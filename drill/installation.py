@@ -69,10 +69,14 @@ class Part:
 
     def kilobytes(self) -> list[int]:
         """Resident memory of its processes; of a gunicorn, of its workers only."""
+        pids = self.pids()
+        return [size for size in map(_resident, pids[1:] or pids) if size]
+
+    def pids(self) -> list[int]:
+        """Its own process and that one's children."""
         if self.process is None or self.process.poll() is not None:
             return []
-        pids = _children_of(self.process.pid) or [self.process.pid]
-        return [size for size in map(_resident, pids) if size]
+        return [self.process.pid, *_children_of(self.process.pid)]
 
 
 @dataclass
@@ -118,6 +122,12 @@ class Installation:
 
     def logs(self) -> list[Path]:
         return [part.log for part in self.parts.values()] + [self.folder / f"{self.name}-sweep.log"]
+
+    def sweep(self) -> None:
+        """Run `manage.py sweep` once."""
+        done = self._run("manage.py", "sweep", seconds=120)
+        with (self.folder / f"{self.name}-sweep.log").open("a") as log:
+            log.write(done.stdout + done.stderr)
 
     @contextlib.contextmanager
     def sweeper(self) -> Iterator[subprocess.Popen[str]]:

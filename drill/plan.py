@@ -63,7 +63,7 @@ def make(*, seed: int, seconds: float, attempts: int) -> Plan:
         ),
         blows=tuple(_blows(rng, seconds, is_strict=not habits["duplicates_allowed"])),
         habits=habits,
-        faults=tuple(_faults(rng)),
+        faults=tuple(_faults(rng, duplicates_allowed=habits["duplicates_allowed"])),
     )
 
 
@@ -117,6 +117,11 @@ _ALWAYS_WRONG: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("huge_body", 0.3, {}),
     ("redirect", 0.5, {}),
 )
+_API = (
+    *("token", "create_user", "list_users", "find_user", "get_user", "update_user", "delete_user"),
+    *("create_session", "get_session", "list_devices", "get_device", "update_device"),
+    "delete_device",
+)
 _WAYS_BACK = {
     "return_forged_device": 0.04,
     "return_without_device_id": 0.04,
@@ -127,14 +132,20 @@ _WAYS_BACK = {
 }
 
 
-def _faults(rng: random.Random) -> list[tuple[str, str, float, dict[str, Any]]]:
+def _faults(
+    rng: random.Random, *, duplicates_allowed: bool
+) -> list[tuple[str, str, float, dict[str, Any]]]:
     """Such a mix that so many of all API calls are struck by one of them."""
     weights = [weight * rng.uniform(0.5, 1.5) for _name, weight, _params in _ALWAYS_WRONG]
     left = 1.0
     mix: list[tuple[str, str, float, dict[str, Any]]] = []
     for (name, _weight, params), weight in zip(_ALWAYS_WRONG, weights, strict=True):
         share = FAULTY_SHARE * weight / sum(weights)
-        mix.append(("*", name, share / left, params))
+        # "No such user" for one that is there: only a Podero that keeps customer numbers unique
+        # can still tell a second one from the first.
+        is_a_lie = name == "http_404" and duplicates_allowed
+        endpoints = [each for each in _API if each != "find_user"] if is_a_lie else ["*"]
+        mix += [(endpoint, name, share / left, params) for endpoint in endpoints]
         left -= share
     mix.append(("create_session", "null_authentication_url", 0.02, {}))
     variant = rng.choice(("host", "subdomain", "suffix", "userinfo", "port", "scheme"))
