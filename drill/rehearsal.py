@@ -69,8 +69,8 @@ def answer_lost(customer: Customer, _app: Installation) -> None:
 
 
 def double_click(customer: Customer, _app: Installation) -> None:
-    """Presses twice while Podero takes its time."""
-    customer.enter()
+    """Known to Podero already, presses twice while Podero takes its time."""
+    _sent(customer)
     form = customer.consent_form()
     control, pages = customer.world.control, list[Page]()
     control.settings(latency_ms=400)
