@@ -66,14 +66,19 @@ def hold_consent(attempt: OnboardingSession) -> None:
 def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:
     """Keep what turned up for a customer who has left, to be switched off until Podero agrees.
 
-    A device that has since been linked again under a new consent is left alone.
+    A device that has since been linked again under a new consent is left alone, and so is one that
+    an attempt under a new consent may have brought and will be looked up for.
     """
     own = Device.objects.for_customer(attempt.podero_user)
     agreed_anew = set(
         own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
     )
+    attempts = OnboardingSession.objects.for_customer(attempt.podero_user)
+    is_awaited_anew = attempts.filter(
+        consent__withdrawn_at=None, podero_id__isnull=False, next_try_at__isnull=False
+    ).exists()
     for finding in findings:
-        if finding.device.id in agreed_anew:
+        if finding.device.id in agreed_anew or (is_awaited_anew and not finding.is_proven):
             continue
         try:
             device = keep_device(attempt=attempt, found=finding.device, now=now)

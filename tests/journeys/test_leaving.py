@@ -177,3 +177,19 @@ def is_steered(simulator: RunningSimulator, device: Device) -> bool:
             "is_smart_optimization_active"
         ]
     )
+
+
+def test_late_look_at_an_attempt_before_leaving_takes_no_device_from_one_after_it(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    leave(customer)
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id))
+
+    for minutes in (1, 20):
+        sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=minutes))
+
+    assert customer.attempt.state == "linked"
+    assert Device.objects.get().attempt == customer.attempt
