@@ -55,13 +55,7 @@ def switch_optimization(*, client: podero.PoderoClient, device: Device, now: dat
             is_smart_optimization_active=is_wanted,
         )
     except podero.NotFound as error:
-        if is_wanted:
-            _record_not_switched(device, error, now=now)
-        else:
-            # A device that Podero does not know is not steered.
-            _record_switched(device, is_active=False, now=now)
-            device.record_missing(at=now)
-        return True
+        return _record_unknown(client, user_id, device, error, now=now)
     except podero.PoderoError as error:
         _record_not_switched(device, error, now=now)
         return not error.is_retryable
@@ -69,6 +63,33 @@ def switch_optimization(*, client: podero.PoderoClient, device: Device, now: dat
         _record_not_switched(device, None, now=now)
         return True
     _record_switched(device, is_active=is_wanted, now=now)
+    return True
+
+
+def _record_unknown(
+    client: podero.PoderoClient,
+    user_id: UUID,
+    device: Device,
+    said: podero.NotFound,
+    *,
+    now: datetime,
+) -> bool:
+    """A device that Podero does not know is not steered; but one answer alone may be a mistake.
+
+    One that is wanted is tried again in any case. False when Podero could not be asked again.
+    """
+    try:
+        is_gone = not device.is_optimization_wanted and device.podero_id not in _named(
+            client, user_id, [device]
+        )
+    except podero.PoderoError as error:
+        _record_not_switched(device, error, now=now)
+        return not error.is_retryable
+    if is_gone:
+        _record_switched(device, is_active=False, now=now)
+        device.record_missing(at=now)
+    else:
+        _record_not_switched(device, said, now=now)
     return True
 
 

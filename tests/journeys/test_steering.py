@@ -250,6 +250,40 @@ def test_customers_whom_podero_has_lost_keep_nobody_else_from_being_refreshed(
     assert Device.objects.get(podero_user=customer.podero_user).checked_at >= later
 
 
+def test_one_answer_that_a_device_is_gone_is_not_believed_when_somebody_leaves(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    device = Device.objects.get()
+    simulator.control.arm("update_device", "http_404")
+
+    leave(customer)
+    sweep_after()
+    device.refresh_from_db()
+    assert device.is_switch_pending
+    assert device.missing_since is None
+    sweep_after(minutes=5)
+
+    assert is_steered(simulator, device) is False
+    assert not is_said_to_be_pending(customer)
+
+
+def test_device_that_may_be_gone_stays_pending_while_podero_cannot_be_asked_again(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    device = Device.objects.get()
+    simulator.control.drop_device(str(device.podero_id))
+    simulator.control.arm("list_devices", "http_503", count=-1)
+
+    leave(customer)
+    sweep_after()
+
+    device.refresh_from_db()
+    assert device.is_switch_pending
+    assert device.missing_since is None
+
+
 def test_switching_off_is_never_given_up(customer: Customer, simulator: RunningSimulator) -> None:
     link_a_device(customer, simulator)
     device = Device.objects.get()
