@@ -126,6 +126,11 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     bug(
+        "one answer that a device is gone is not believed",
+        "left",
+        ("flows/devices.py", "    if is_gone:\n", "    if True:\n"),
+    ),
+    bug(
         "what was confirmed is switched on",
         "forgotten",
         (

@@ -112,6 +112,15 @@ def leaves_while_podero_is_away(customer: Customer, app: Installation) -> None:
     app.sweep()
 
 
+def leaves_and_podero_is_mistaken(customer: Customer, app: Installation) -> None:
+    """Has a device optimized, and withdraws when Podero says, once, that there is no such thing."""
+    session = _sent(customer)
+    customer.come_back(customer.finish(session), session)
+    customer.world.control.arm("update_device", "http_404")
+    customer.withdraw()
+    app.sweep()
+
+
 def back_and_forth(customer: Customer, _app: Installation) -> None:
     """Cancels, continues afresh and finishes."""
     session = _sent(customer)
@@ -176,6 +185,7 @@ SCENES: tuple[Scene, ...] = (
     leaves_midway,
     leaves_and_finishes,
     leaves_while_podero_is_away,
+    leaves_and_podero_is_mistaken,
     back_and_forth,
     late_cancel,
     nothing_linked,
