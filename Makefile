@@ -10,12 +10,13 @@ PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench check requirements clean
+.PHONY: help install run test bench drill check requirements clean
 
 help:
 	@echo "make run           start the app with a simulator of Podero on http://localhost:8000"
 	@echo "make test          run the tests; ARGS=... goes to pytest"
 	@echo "make bench         200 journeys, and what the app adds to Podero's two calls"
+	@echo "make drill         break everything for half an hour and audit what became of 20,000 attempts"
 	@echo "make check         format, lint, types, layers, migrations, deployment, vulnerabilities"
 	@echo "make install       only make the virtual environment"
 	@echo "make requirements  compile requirements*.txt from requirements*.in"
@@ -34,6 +35,9 @@ test: install
 
 bench: install
 	@$(BIN)/python -m scripts.journeys $(ARGS)
+
+drill: install
+	@$(BIN)/python -u -m drill $(ARGS)
 
 check: install
 	@$(BIN)/python -m scripts.check

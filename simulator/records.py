@@ -75,6 +75,14 @@ class Device:
     has_changed_account: bool = False
     boost_refusal: str | None = None
     boost_requested_at: float | None = None
+    # When optimization was switched, and whether on or off, from the first moment on.
+    switches: list[tuple[str, bool]] = field(default_factory=list)
+
+    def note_switch(self) -> None:
+        """Write down whether optimization is on, if that is news."""
+        is_on = bool(self.fields["is_smart_optimization_active"]) and not self.is_deleted
+        if not self.switches or self.switches[-1][1] != is_on:
+            self.switches.append((timestamp(), is_on))
 
     @property
     def is_deleted(self) -> bool:

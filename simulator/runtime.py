@@ -30,6 +30,7 @@ class Simulator:
     def reset(self) -> None:
         """Return to the state of a fresh start."""
         self.faults.clear()
+        self.faults = FaultBook()
         with self.store.lock:
             self.store.clear()
             self.settings = Settings()

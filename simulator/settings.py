@@ -30,6 +30,7 @@ class Settings:
     latency_ms: int = 0
     create_status: int = 200
     duplicate_status: int = 409
+    duplicates_allowed: bool = False
     token_body: str = "json"  # noqa: S105
     token_seconds: int = 36000
     expired_session_readable: bool = True

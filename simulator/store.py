@@ -73,6 +73,7 @@ class Store:
         if with_devices:
             for device in self.devices_of(user.id):
                 device.fields["deleted_at"] = device.fields["deleted_at"] or user.deleted_at
+                device.note_switch()
         self.changed()
 
     def find_user(self, user_id: str, *, include_deleted: bool = False) -> User | None:
@@ -131,6 +132,7 @@ class Store:
 
     def add_device(self, device: Device) -> None:
         """Keep a new device."""
+        device.note_switch()
         self.devices[device.id] = device
         self._devices_of.setdefault(device.user_id, []).append(device.id)
         self.changed()

@@ -10,6 +10,7 @@ import pwd
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -61,10 +62,32 @@ def _version(folder: Path) -> int:
 class RunningServer:
     """A database or cache server that belongs to the caller, who stops it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path, url: str) -> None:
-        self._process = process
+    def __init__(
+        self,
+        *,
+        command: Sequence[str],
+        folder: Path,
+        url: str,
+        answers: Callable[[], bool],
+        owner: pwd.struct_passwd | None = None,
+    ) -> None:
+        self._command = command
         self._folder = folder
+        self._answers = answers
+        self._owner = owner
         self.url = url
+        self.log = folder / "log"
+        self.start()
+
+    def start(self) -> None:
+        """Start the server (again), with the files it left. Raises UnableToStart."""
+        self._process = spawn(self._command, log=self.log, cwd=self._folder, owner=self._owner)
+        wait_until(self._answers, self._process, self.log, self.stop)
+
+    def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
+        """End the server without any good order."""
+        self._process.send_signal(by)
+        self._process.wait(STOP_SECONDS)
 
     @property
     def pid(self) -> int:
@@ -72,7 +95,7 @@ class RunningServer:
 
     def stop(self) -> None:
         """End the server without waiting for its clients, and remove its files."""
-        _end(self._process, signal.SIGINT)
+        end(self._process, signal.SIGINT)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def create_database(self, name: str) -> str:
@@ -100,17 +123,17 @@ def start_postgres() -> RunningServer:
          "--encoding=UTF8", "--locale=C.UTF-8"],
         folder,
     )  # fmt: skip
-    process = _spawn(
-        [postgres, "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-         "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=200"],
-        log=folder / "log",
-        cwd=folder,
+    url = f"postgres://postgres@127.0.0.1:{port}/postgres"
+    return RunningServer(
+        command=[
+            postgres, "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1", "-c",
+            f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=200",
+        ],
+        folder=folder,
+        url=url,
+        answers=lambda: _postgres_answers(url),
         owner=owner,
     )  # fmt: skip
-    url = f"postgres://postgres@127.0.0.1:{port}/postgres"
-    server = RunningServer(process, folder, url)
-    _wait_until(lambda: _postgres_answers(url), process, folder / "log", server.stop)
-    return server
 
 
 def start_redis() -> RunningServer:
@@ -119,19 +142,23 @@ def start_redis() -> RunningServer:
     if program is None:
         raise NotInstalled("no Redis: install Debian's package redis-server")
     folder, port = Path(tempfile.mkdtemp(prefix="tests-redis-")), free_port()
-    process = _spawn(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
-        log=folder / "log",
-        cwd=folder,
-    )
-    server = RunningServer(process, folder, f"redis://127.0.0.1:{port}/0")
-    _wait_until(
-        lambda: b"Ready to accept" in (folder / "log").read_bytes(),
-        process,
-        folder / "log",
-        server.stop,
-    )
-    return server
+    return RunningServer(
+        command=[
+            program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder),
+        ],
+        folder=folder,
+        url=f"redis://127.0.0.1:{port}/0",
+        answers=lambda: _redis_answers(port),
+    )  # fmt: skip
+
+
+def _redis_answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
 
 
 def _postgres_answers(url: str) -> bool:
@@ -197,10 +224,10 @@ class RunningApp:
             "worker": [sys.executable, "-m", "celery", "-A", "config", "worker"],
             "beat": [sys.executable, "-m", "celery", "-A", "config", "beat"],
         }[name]
-        self.processes[name] = _spawn(command, log=self.log_file(name), cwd=ROOT, env=self.env)
+        self.processes[name] = spawn(command, log=self.log_file(name), cwd=ROOT, env=self.env)
         if name == "web":
             ready = lambda: is_ready(self.base_url)  # noqa: E731
-            _wait_until(ready, self.processes[name], self.log_file(name), self.stop)
+            wait_until(ready, self.processes[name], self.log_file(name), self.stop)
 
     def kill(self, name: str) -> None:
         """End a process and its children at once, as a power cut would."""
@@ -214,7 +241,7 @@ class RunningApp:
             if process.poll() is None:
                 process.terminate()
         for process in self.processes.values():
-            _end(process, signal.SIGTERM)
+            end(process, signal.SIGTERM)
         if self.owns_var_dir:
             shutil.rmtree(self.var_dir, ignore_errors=True)
 
@@ -327,7 +354,7 @@ def _as(owner: pwd.struct_passwd | None) -> dict[str, Any]:
     return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
 
-def _spawn(
+def spawn(
     command: Sequence[str],
     *,
     log: Path,
@@ -348,7 +375,7 @@ def _spawn(
         )
 
 
-def _wait_until(
+def wait_until(
     is_up: Callable[[], bool],
     process: subprocess.Popen[bytes],
     log: Path,
@@ -364,7 +391,7 @@ def _wait_until(
     raise UnableToStart(printed)
 
 
-def _end(process: subprocess.Popen[bytes], by: signal.Signals) -> None:
+def end(process: subprocess.Popen[bytes], by: signal.Signals) -> None:
     if process.poll() is None:
         process.send_signal(by)
         try:

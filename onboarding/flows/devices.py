@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import failures, keeping, schedule
+from onboarding.flows import failures, keeping, podero_users, schedule
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event
 
@@ -88,13 +89,7 @@ def switch_optimization(*, client: podero.PoderoClient, device: Device, now: dat
             is_smart_optimization_active=is_wanted,
         )
     except podero.NotFound as error:
-        if is_wanted:
-            _record_not_switched(device, error, now=now)
-        else:
-            # A device that Podero does not know is not steered.
-            _record_switched(device, is_active=False, now=now)
-            device.record_missing(at=now)
-        return True
+        return _record_unknown(client, user_id, device, error, now=now)
     except podero.PoderoError as error:
         _record_not_switched(device, error, now=now)
         return not error.is_retryable
@@ -102,6 +97,33 @@ def switch_optimization(*, client: podero.PoderoClient, device: Device, now: dat
         _record_not_switched(device, None, now=now)
         return True
     _record_switched(device, is_active=is_wanted, now=now)
+    return True
+
+
+def _record_unknown(
+    client: podero.PoderoClient,
+    user_id: UUID,
+    device: Device,
+    said: podero.NotFound,
+    *,
+    now: datetime,
+) -> bool:
+    """A device that Podero does not know is not steered; but one answer alone may be a mistake.
+
+    One that is wanted is tried again in any case. False when Podero could not be asked again.
+    """
+    try:
+        is_gone = not device.is_optimization_wanted and device.podero_id not in _named(
+            client, user_id, [device]
+        )
+    except podero.PoderoError as error:
+        _record_not_switched(device, error, now=now)
+        return not error.is_retryable
+    if is_gone:
+        _record_switched(device, is_active=False, now=now)
+        device.record_missing(at=now)
+    else:
+        _record_not_switched(device, said, now=now)
     return True
 
 
@@ -177,26 +199,38 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
     user_id = customer.podero_id
     if user_id is None:
         return True
+    own = list(Device.objects.for_customer(customer).order_by("pk"))
     try:
-        listed = {found.id: found for found in client.list_devices(user_id)}
-        own = list(Device.objects.for_customer(customer).order_by("pk"))
-        present = [device for device in own if not device.is_removed]
-        missing = [device for device in present if device.podero_id not in listed]
-        for device in missing:
-            # A list may lag behind, so the device itself has the last word.
-            kind = podero.DeviceType(device.device_type)
-            found = client.find_device(user_id, device.podero_id, device_type=kind)
-            if found is not None:
-                listed[found.id] = found
+        named = _named(client, user_id, [device for device in own if not device.is_removed])
     except podero.PoderoError as error:
         logger.warning(
             "Devices could not be refreshed",
             extra={"failure_code": failures.code_of(error).value, "endpoint": error.endpoint},
         )
-        return False
+        return not error.is_retryable
     for device in own:
-        if device.podero_id in listed:
-            device.record_seen(listed[device.podero_id], at=now)
+        if device.podero_id in named:
+            device.record_seen(named[device.podero_id], at=now)
         elif not device.is_removed:
             device.record_missing(at=now)
     return True
+
+
+def _named(
+    client: podero.PoderoClient, user_id: UUID, own: list[Device]
+) -> dict[UUID, podero.Device]:
+    """What Podero still names of the customer's devices; nothing when it has lost the customer."""
+    try:
+        named = {found.id: found for found in client.list_devices(user_id)}
+    except (podero.NotFound, podero.Forbidden, podero.Refused):
+        if podero_users.is_known_to_podero(client=client, user_id=user_id):
+            raise
+        return {}
+    for device in own:
+        if device.podero_id not in named:
+            # A list may lag behind, so the device itself has the last word.
+            kind = podero.DeviceType(device.device_type)
+            found = client.find_device(user_id, device.podero_id, device_type=kind)
+            if found is not None:
+                named[found.id] = found
+    return named

@@ -88,7 +88,8 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     """Keep what turned up for a customer who has left, to be switched off and then removed until
     Podero agrees; False when there was nothing to undo.
 
-    A device that has since been linked again under a new consent is left alone.
+    A device that has since been linked again under a new consent is left alone, and so is one that
+    an attempt under a new consent may have brought and will be looked up for.
     """
     is_undone = False
     with transaction.atomic():
@@ -97,8 +98,12 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
         agreed_anew = set(
             own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
         )
+        attempts = OnboardingSession.objects.for_customer(attempt.podero_user)
+        is_awaited_anew = attempts.filter(
+            consent__withdrawn_at=None, podero_id__isnull=False, next_try_at__isnull=False
+        ).exists()
         for finding in findings:
-            if finding.device.id in agreed_anew:
+            if finding.device.id in agreed_anew or (is_awaited_anew and not finding.is_proven):
                 continue
             try:
                 device = keep_device(attempt=attempt, found=finding.device, now=now)

@@ -14,7 +14,9 @@ from onboarding.states import Actor, Event, FailureCode, State
 
 logger = logging.getLogger(__name__)
 
-# Podero could not be asked for this long after the form ran out: end the attempt all the same.
+# Podero could not be asked this often after the form ran out, and until so long after it: end the
+# attempt all the same. Time alone is no reason: it may have been us who were away.
+FAILED_CHECKS = 6
 PATIENCE = timedelta(hours=24)
 
 
@@ -78,7 +80,7 @@ def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
 def _record_check_failed(
     attempt: OnboardingSession, error: podero.PoderoError, *, now: datetime
 ) -> None:
-    if attempt.expires_at is not None and now >= attempt.expires_at + PATIENCE:
+    if _was_asked_in_vain(attempt, now):
         _end(attempt, now=now)
         return
     tries = attempt.tries + 1
@@ -109,6 +111,13 @@ def _end(attempt: OnboardingSession, *, now: datetime) -> None:
 
 def _has_run_out(attempt: OnboardingSession, now: datetime) -> bool:
     return attempt.expires_at is None or now >= attempt.expires_at
+
+
+def _was_asked_in_vain(attempt: OnboardingSession, now: datetime) -> bool:
+    if attempt.expires_at is None or now < attempt.expires_at + PATIENCE:
+        return False
+    failed = attempt.events.filter(event=Event.CHECK_FAILED, at__gte=attempt.expires_at)
+    return failed.count() + 1 >= FAILED_CHECKS
 
 
 def _second_look(attempt: OnboardingSession, now: datetime) -> datetime | None:

@@ -18,7 +18,9 @@ logger = logging.getLogger(__name__)
 # Podero has answered that there is no such device this often and for this long: give up.
 NEGATIVE_ANSWERS = 6
 NEGATIVE_PERIOD = timedelta(minutes=10)
-# Podero could not be asked for this long: give up.
+# Podero could not be asked this often and for this long: give up. Time alone is no reason: it may
+# have been us who were away.
+FAILED_CHECKS = 6
 UNREACHABLE_PERIOD = timedelta(hours=24)
 
 
@@ -121,7 +123,9 @@ def _record_check_failed(
         "Return could not be verified",
         extra=_about(attempt) | {"failure_code": code.value, "endpoint": error.endpoint},
     )
-    if now >= _returned_at(attempt) + UNREACHABLE_PERIOD:
+    since = _returned_at(attempt)
+    failed = attempt.events.filter(event=Event.CHECK_FAILED, at__gte=since).count() + 1
+    if failed >= FAILED_CHECKS and now >= since + UNREACHABLE_PERIOD:
         _give_up(attempt, FailureCode.NOT_CONFIRMED, now=now, status=error.status)
         return
     tries = attempt.tries + 1

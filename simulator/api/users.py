@@ -67,7 +67,7 @@ def render_user(user: User) -> dict[str, Any]:
 
 @api.post(COLLECTION)
 def create_user() -> Response:
-    """Make a user, unless the e-mail or the external id is taken."""
+    """Make a user, unless the e-mail or the external id is taken and may not be twice."""
     values = _columns(read_body(CREATE))
     running = simulator()
     with running.store.lock:
@@ -76,7 +76,7 @@ def create_user() -> Response:
             values.get("external_user_id"),
             deleted_count_too=running.settings.deleted_users_block_reuse,
         )
-        if taken:
+        if taken and not running.settings.duplicates_allowed:
             return duplicate_answer(taken, running.settings.duplicate_status)
         user = User(id=str(uuid.uuid4()), organization_id=running.config.org_id, **values)
         running.store.add_user(user)

@@ -72,6 +72,13 @@ def arm(running: Simulator, body: dict[str, Any]) -> dict[str, Any]:
     return armed.as_dict()
 
 
+@control.get("/control/faults")
+def show_faults() -> Response:
+    """Return what is armed, what has struck, and the counters: the state without its records."""
+    running = simulator()
+    return json_response({"faults": running.faults.as_dict()} | running.journal.as_dict(0))
+
+
 @control.delete("/control/faults")
 def clear_faults() -> Response:
     """Disarm everything and let hanging requests go."""

@@ -117,8 +117,9 @@ def patch(store: Store, device: Device, values: dict[str, Any]) -> None:
 
 
 def touch(device: Device) -> None:
-    """Move the freshness fields to now."""
+    """Move the freshness fields to now, and note whether optimization was switched."""
     now = timestamp()
+    device.note_switch()
     device.fields["updated_at"] = now
     device.fields["current_state_last_updated_at"] = now
 

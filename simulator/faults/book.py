@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from threading import Event, Lock
 from typing import Any
@@ -111,6 +112,7 @@ class FaultBook:
         self._armed: list[Armed] = []
         self._spent: list[Armed] = []
         self._next_number = 1
+        self._struck: Counter[str] = Counter()
         # Hanging requests wait for this; clearing the book lets them go.
         self.released = Event()
 
@@ -148,6 +150,7 @@ class FaultBook:
                 if random.random() >= armed.probability:  # noqa: S311
                     continue
                 armed.hits += 1
+                self._struck[f"{endpoint} {armed.kind.name}"] += 1
                 if armed.remaining != FOREVER:
                     armed.remaining -= 1
                     if armed.remaining == 0:
@@ -173,4 +176,5 @@ class FaultBook:
             return {
                 "armed": [armed.as_dict() for armed in self._armed],
                 "spent": [armed.as_dict() for armed in self._spent[-200:]],
+                "struck": dict(self._struck),
             }

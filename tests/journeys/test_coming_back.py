@@ -327,10 +327,57 @@ def test_podero_away_for_a_day_ends_the_wait(
     simulator.control.arm("*", "http_503", count=-1)
     customer.go(str(completed.redirect_url))
 
-    sweep(client=podero_client(), now=timezone.now() + timedelta(hours=25))
+    for hour in range(21, 26):
+        assert customer.attempt.state == "returned"
+        sweep(client=podero_client(), now=timezone.now() + timedelta(hours=hour))
 
     attempt = customer.attempt
     assert (attempt.state, attempt.failure_code) == ("failed", "not_confirmed")
+
+
+def test_return_is_not_given_up_for_one_failure_after_a_day_without_us(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("*", "http_503", count=-1)
+    customer.go(str(completed.redirect_url))
+    later = timezone.now() + timedelta(days=3)
+
+    sweep(client=podero_client(), now=later)
+    assert customer.attempt.state == "returned"
+    simulator.control.clear_faults()
+    sweep(client=podero_client(), now=later + timedelta(hours=1))
+
+    assert customer.attempt.state == "linked"
+
+
+def test_look_up_is_not_given_up_for_one_failure_after_days_without_us(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("*", "http_503", count=-1)
+    later = timezone.now() + timedelta(days=7)
+
+    sweep(client=podero_client(), now=later)
+    assert customer.attempt.state == "open"
+    simulator.control.clear_faults()
+    sweep(client=podero_client(), now=later + timedelta(hours=1))
+
+    assert customer.attempt.state == "linked"
+    assert not Device.objects.get().is_confirmed
+
+
+def test_look_up_in_vain_ends_once_podero_was_away_often_and_long_enough(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("*", "http_503", count=-1)
+    later = timezone.now() + timedelta(days=7)
+
+    for hour in range(5):
+        sweep(client=podero_client(), now=later + timedelta(hours=hour))
+        assert customer.attempt.state == "open"
+    sweep(client=podero_client(), now=later + timedelta(hours=6))
+
+    attempt = customer.attempt
+    assert (attempt.state, attempt.failure_code) == ("expired", "ran_out")
 
 
 def test_form_that_was_never_opened_expires(

@@ -253,3 +253,19 @@ def after(moment: datetime, **wait: float) -> datetime:
 def steered(simulator: RunningSimulator) -> list[bool]:
     held = simulator.control.state()["devices"]
     return [device["fields"]["is_smart_optimization_active"] for device in held]
+
+
+def test_late_look_at_an_attempt_before_leaving_takes_no_device_from_one_after_it(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    leave(customer)
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id))
+
+    for minutes in (1, 20):
+        sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=minutes))
+
+    assert customer.attempt.state == "linked"
+    assert Device.objects.get().attempt == customer.attempt

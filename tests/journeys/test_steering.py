@@ -12,7 +12,7 @@ from django.utils import timezone
 from onboarding import podero
 from onboarding.clients import podero_client
 from onboarding.flows import devices
-from onboarding.flows.sweep import sweep
+from onboarding.flows.sweep import UNANSWERED_LIMIT, sweep
 from onboarding.models import Device
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
@@ -214,6 +214,70 @@ def test_device_that_is_gone_at_podero_needs_no_switching_off(
     assert device.missing_since is not None
     assert device.next_try_at is None
     assert not is_said_to_be_pending(customer)
+
+
+def test_devices_of_a_user_whom_podero_has_lost_are_gone(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.podero_id is not None
+    podero_client().delete_user(customer.podero_user.podero_id)
+
+    refresh_after(customer, minutes=20)
+
+    assert Device.objects.get().missing_since is not None
+
+
+def test_customers_whom_podero_has_lost_keep_nobody_else_from_being_refreshed(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    for _ in range(UNANSWERED_LIMIT):
+        lost = Customer(make_customer())
+        link_a_device(lost, simulator)
+        lost.podero_user.refresh_from_db()
+        assert lost.podero_user.podero_id is not None
+        podero_client().delete_user(lost.podero_user.podero_id)
+    link_a_device(customer, simulator)
+    later = timezone.now() + timedelta(minutes=20)
+
+    sweep(client=podero_client(), now=later)
+
+    assert Device.objects.get(podero_user=customer.podero_user).checked_at >= later
+
+
+def test_one_answer_that_a_device_is_gone_is_not_believed_when_somebody_leaves(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    device = Device.objects.get()
+    simulator.control.arm("update_device", "http_404")
+
+    leave(customer)
+    sweep_after()
+    device.refresh_from_db()
+    assert device.is_switch_pending
+    assert device.missing_since is None
+    sweep_after(minutes=5)
+
+    assert is_steered(simulator, device) is False
+    assert not is_said_to_be_pending(customer)
+
+
+def test_device_that_may_be_gone_stays_pending_while_podero_cannot_be_asked_again(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    device = Device.objects.get()
+    simulator.control.drop_device(str(device.podero_id))
+    simulator.control.arm("list_devices", "http_503", count=-1)
+
+    leave(customer)
+    sweep_after()
+
+    device.refresh_from_db()
+    assert device.is_switch_pending
+    assert device.missing_since is None
 
 
 def test_switching_off_is_never_given_up(customer: Customer, simulator: RunningSimulator) -> None:

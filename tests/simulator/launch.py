@@ -51,6 +51,11 @@ class SimulatorControl:
         """Disarm everything and let hanging requests go."""
         self._call("DELETE", "faults")
 
+    def faults(self) -> dict[str, Any]:
+        """Return what is armed, what has struck where, and the counters, without the records."""
+        values: dict[str, Any] = self._call("GET", "faults")
+        return values
+
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Change some settings; returns all of them."""
         values: dict[str, Any] = self._call("POST", "settings", changes)
@@ -73,6 +78,15 @@ class SimulatorControl:
         """
         values = self._call("POST", f"sessions/{session_id}/complete", choices)
         return Completed(values["device_id"], values["redirect_url"])
+
+    def cancel(self, session_id: str) -> str | None:
+        """Press the form's cancel button; returns the way back, None for a form that is over."""
+        response = self._http.get(
+            f"{self.base_url}/cancel?onboarding_session_id={session_id}",
+            allow_redirects=False,
+            timeout=15,
+        )
+        return response.headers.get("Location")
 
     def expire_session(self, session_id: str) -> None:
         """Put a session's last valid day into the past."""

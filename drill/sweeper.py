@@ -1,0 +1,71 @@
+"""Does an installation's background work as an operator would: `python -m drill.sweeper`.
+
+For each line on standard input (so many seconds at most) it runs `manage.py sweep` until nothing
+is due, and answers with what is left, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+import django
+from django.core.management import call_command
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    for line in sys.stdin:
+        print(json.dumps(swept(float(line))), flush=True)
+
+
+def swept(seconds: float) -> dict[str, int]:
+    """Sweep until nothing is due, for so many seconds at most; what is left then."""
+    ends_at = time.monotonic() + seconds
+    while True:
+        call_command("sweep", stdout=sys.stderr)
+        left = unsettled()
+        if left.keys() <= {WAITING} or time.monotonic() > ends_at:
+            return left
+        time.sleep(0.5)
+
+
+WAITING = "attempts unfinished"
+
+
+def unsettled() -> dict[str, int]:
+    """What is due, or may not stay as it is, by kind."""
+    from django.db.models import F  # noqa: PLC0415  (only importable once set up)
+    from django.utils import timezone  # noqa: PLC0415
+
+    from onboarding import models, states  # noqa: PLC0415
+
+    now = timezone.now()
+    attempts, devices = models.OnboardingSession.objects, models.Device.objects
+    claimed = [
+        rows.exclude(claimed_at=None).count()
+        for rows in (attempts, devices, models.PoderoUser.objects)
+    ]
+    told = {
+        WAITING: attempts.filter(state__in=states.UNFINISHED).count(),
+        "attempts due": attempts.due(*states.AWAITING_DEVICE, states.State.RETURNED, now=now)
+        .filter(podero_id__isnull=False)
+        .count(),
+        # What Podero has lost cannot be switched on, and is tried for a month.
+        "devices to switch": devices.filter(missing_since=None)
+        .exclude(is_optimization_wanted=F("is_optimization_active"))
+        .exclude(next_try_at=None)
+        .count(),
+        "devices in doubt": devices.filter(
+            is_optimization_in_doubt=True, is_optimization_wanted=False
+        ).count(),
+        "claims": sum(claimed),
+    }
+    return {name: number for name, number in told.items() if number}
+
+
+if __name__ == "__main__":
+    main()
