@@ -10,7 +10,18 @@ from django.utils import timezone
 from kombu.exceptions import ChannelError, OperationalError
 
 from onboarding.clients import podero_client
-from onboarding.flows import devices, expiry, handoff, lookups, mails, retention, returning, sweep
+from onboarding.flows import (
+    devices,
+    expiry,
+    handoff,
+    lookups,
+    mails,
+    retention,
+    returning,
+    sign_in_failures,
+    sweep,
+    throttling,
+)
 from onboarding.letters import mail_server
 from onboarding.models import Device, OnboardingSession, PoderoUser
 
@@ -98,7 +109,10 @@ def free_stuck_claims() -> None:
 
 @shared_task(name="onboarding.forget_what_ran_out")
 def forget_what_ran_out() -> None:
-    handoff.forget_used(now=timezone.now())
+    now = timezone.now()
+    handoff.forget_used(now=now)
+    throttling.forget_old_tallies(now=now)
+    sign_in_failures.forget_old_failures(now=now)
     expiry.forget_ended_sign_ins()
 
 

@@ -15,7 +15,17 @@ from typing import TypeVar
 from django.db.models import Min, Q
 
 from onboarding import podero
-from onboarding.flows import devices, expiry, handoff, lookups, mails, retention, returning
+from onboarding.flows import (
+    devices,
+    expiry,
+    handoff,
+    lookups,
+    mails,
+    retention,
+    returning,
+    sign_in_failures,
+    throttling,
+)
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import AWAITING_DEVICE, State
 
@@ -87,6 +97,8 @@ def sweep(
         "attempts expired": expiry.expire_unopened_attempts(now=clock()),
         "mails taken up": mails.send_due_mails(post=post, now=clock()) if post else 0,
         "hand-offs forgotten": handoff.forget_used(now=clock()),
+        "refusals forgotten": throttling.forget_old_tallies(now=clock())
+        + sign_in_failures.forget_old_failures(now=clock()),
         "rows erased": retention.erase_what_is_over(now=clock()),
     }
 

@@ -7,6 +7,7 @@ from onboarding.models.erasures import ErasedCount
 from onboarding.models.handoffs import UsedHandoff
 from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
+from onboarding.models.tallies import Tally
 
 __all__ = [
     "Consent",
@@ -18,5 +19,6 @@ __all__ = [
     "OnboardingSession",
     "PoderoUser",
     "SessionEvent",
+    "Tally",
     "UsedHandoff",
 ]

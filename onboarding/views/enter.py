@@ -12,9 +12,11 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from onboarding.flows import handoff
+from onboarding.flows import handoff, throttling
 from onboarding.forms import SignInForm
+from onboarding.lockout import client_address
 from onboarding.views.access import remembered_page
+from onboarding.views.problems import too_often
 
 logger = logging.getLogger(__name__)
 
@@ -23,21 +25,35 @@ logger = logging.getLogger(__name__)
 @require_http_methods(["GET", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
     """Let in the customer whom the portal vouches for, with a fresh session."""
-    token = request.POST.get("token") or request.GET.get("token", "")
+    tokens = (request.POST if request.method == "POST" else request.GET).getlist("token")
     try:
+        # Two tokens are two opinions about who is coming.
+        token = tokens[0] if len(tokens) == 1 else ""
         customer, visitor = handoff.accept(token=token, now=timezone.now())
     except handoff.UnableToEnter as refusal:
-        logger.warning("Hand-off refused", extra={"reason": str(refusal)})
-        return render(
-            request,
-            "onboarding/enter_refused.html",
-            {"reason": refusal.reason},
-            status=403 if refusal.reason == "staff" else 400,
-        )
+        return _refuse(request, refusal)
     back_to = remembered_page(request, customer)
     request.session.flush()
     login(request, customer.account, backend="django.contrib.auth.backends.ModelBackend")
     return redirect(visitor.next_path or back_to or "start")
+
+
+def _refuse(request: HttpRequest, refusal: handoff.UnableToEnter) -> HttpResponse:
+    try:
+        throttling.count_refused_handoff(
+            address=client_address(request) or "",
+            customer_number=refusal.customer_number,
+            now=timezone.now(),
+        )
+    except throttling.TooOften as error:
+        return too_often(request, retry_at=error.retry_at, what="handoff")
+    logger.warning("Hand-off refused", extra={"reason": str(refusal)})
+    return render(
+        request,
+        "onboarding/enter_refused.html",
+        {"reason": refusal.reason},
+        status=403 if refusal.reason == "staff" else 400,
+    )
 
 
 class SignIn(LoginView):

@@ -27,7 +27,7 @@ def take(folder: Path, pages: Sequence[Shown] = PAGES) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     simulator = start_simulator()
     try:
-        app = servers.start_app(simulator=simulator, env={"THROTTLE": "off"})
+        app = servers.start_app(simulator=simulator)
         try:
             _photograph(fill_gallery(app), folder, pages)
         finally:

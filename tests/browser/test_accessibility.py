@@ -57,7 +57,7 @@ def gallery(
     """An app of its own: its rows were never at Podero, and it is broken for a moment."""
     var_dir = tmp_path_factory.mktemp("gallery") / "var"
     shutil.copytree(prepared_var_dir, var_dir)
-    app = servers.start_app(simulator=simulator_process, var_dir=var_dir, env={"THROTTLE": "off"})
+    app = servers.start_app(simulator=simulator_process, var_dir=var_dir)
     try:
         yield fill_gallery(app)
     finally:
