@@ -31,7 +31,10 @@ def enter(request: HttpRequest) -> HttpResponse:
         token = tokens[0] if len(tokens) == 1 else ""
         customer, visitor = handoff.accept(token=token, now=timezone.now())
     except handoff.UnableToEnter as refusal:
-        return _refuse(request, refusal)
+        response = _refuse(request, refusal)
+        # The page's own address holds the token until the script has taken it out.
+        response.headers["Referrer-Policy"] = "strict-origin"
+        return response
     back_to = remembered_page(request, customer)
     request.session.flush()
     login(request, customer.account, backend="django.contrib.auth.backends.ModelBackend")
