@@ -172,7 +172,7 @@ def shown_by(response: Any) -> str:
     return f"{response.headers}\n{body.decode(errors='replace')}"
 
 
-def tries(who: str) -> Any:
+def tries(who: str) -> settings:
     return settings(
         max_examples=EXAMPLES[who],
         deadline=None,

@@ -95,6 +95,17 @@ def test_signing_out_ends_the_session_everywhere_it_was_copied_to(ann: PoderoUse
     assert copy.get("/optimize/devices/").status_code == 302
 
 
+def test_consent_page_says_whose_account_a_device_will_belong_to() -> None:
+    """A link signs its reader in: as the attacker, if it is the attacker's."""
+    browser = Client()
+    enter(browser, token(sub="MALLORY-1", email="mallory@example.com"))
+
+    text = browser.get(reverse("consent")).content.decode()
+
+    assert "<b>mallory@example.com</b>, customer number MALLORY-1" in text
+    assert "sign out first" in text
+
+
 @pytest.mark.parametrize(
     "page", ["//evil.example/", "https://evil.example/", "/\\evil.example", "javascript:alert(1)"]
 )

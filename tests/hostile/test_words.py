@@ -56,7 +56,7 @@ def test_words_of_podero_and_of_the_portal_are_shown_as_they_are(nasty: str) -> 
     browser = Client()
     enter(browser, token(given_name=nasty, family_name=nasty, sub=nasty, locale="de"))
     account = User.objects.get()
-    attempt = make_attempt(customer=account.podero_user, state=State.LINKED)  # type: ignore[attr-defined]
+    attempt = make_attempt(customer=account.podero_user, state=State.LINKED)
     make_device(attempt=attempt, manufacturer=nasty, model=nasty, connection_status="ok")
     staff = Client()
     staff.force_login(User.objects.create_superuser("root@example.com"))
