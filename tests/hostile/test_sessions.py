@@ -73,6 +73,20 @@ def test_session_key_that_somebody_made_up_is_not_taken(
     assert victim.session["_auth_user_id"] == str(ann.account_id)
 
 
+def test_nothing_that_was_planted_before_the_link_is_believed_after_it(ann: PoderoUser) -> None:
+    """Otherwise a browser could be made to look as if it had left for the hosted form."""
+    victim = Client()
+    session = victim.session
+    session["left_with"] = [str(uuid.uuid4())]
+    session.save()
+    victim.cookies["sessionid"] = str(session.session_key)
+
+    by_link(victim)
+
+    assert victim.session["_auth_user_id"] == str(ann.account_id)
+    assert "left_with" not in victim.session
+
+
 def test_signing_in_as_another_customer_leaves_nothing_of_the_first(ann: PoderoUser) -> None:
     browser = Client()
     by_link(browser)
