@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, models, transaction
@@ -24,14 +25,18 @@ class Tally(models.Model):
     def add(cls, digest: str, *, at_most: int, period: timedelta, now: datetime) -> datetime | None:
         """Count once more; when the tally was full before, the moment at which it starts anew."""
         own = cls.objects.filter(digest=digest)
-        is_running = {"started_at__gt": now - period}
-        if own.filter(**is_running, count__lt=at_most).update(count=F("count") + 1):
-            return None
-        if own.filter(started_at__lte=now - period).update(started_at=now, count=1):
-            return None
-        try:
-            with transaction.atomic():
-                row, is_new = own.get_or_create(digest=digest, defaults={"started_at": now})
-        except IntegrityError:
-            return None
-        return None if is_new else row.started_at + period
+        # Once more for when another process makes the row in between.
+        for _round in range(2):
+            running = own.filter(started_at__gt=now - period, count__lt=at_most)
+            if running.update(count=F("count") + 1):
+                return None
+            if own.filter(started_at__lte=now - period).update(started_at=now, count=1):
+                return None
+            row = own.first()
+            if row is not None and row.count >= at_most:
+                return row.started_at + period
+            if row is None:
+                with suppress(IntegrityError), transaction.atomic():
+                    cls.objects.create(digest=digest, started_at=now)
+                    return None
+        return None
