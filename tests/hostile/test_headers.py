@@ -78,9 +78,10 @@ def test_every_answer_carries_the_headers(address: Address, method: str) -> None
                 "return_cancel": "no-referrer",
                 "enter": "strict-origin",
             }
-            referrer = headers["Referrer-Policy"]
             # Only the page of a refused link, and the way back, hold a key in their address.
-            assert referrer in {expected.get(address.name, "same-origin"), "same-origin"}, who
+            is_answered = response.status_code != 405
+            referrer = expected.get(address.name) if is_answered else None
+            assert headers["Referrer-Policy"] == (referrer or "same-origin"), who
         if who != "stranger" and "Cookie" in headers.get("Vary", ""):
             assert "no-store" in headers["Cache-Control"], who
         assert "Access-Control-Allow-Origin" not in headers, who
