@@ -218,6 +218,21 @@ def test_line_of_the_log_stays_one_line(nasty: str) -> None:
         assert line.startswith("WARNING onboarding.test ")
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "/optimize/return/KEY-OF-ANN/success/",
+        "/enter/?token=KEY-OF-ANN",
+        "https://connect.podero.com?onboarding_session_id=KEY-OF-ANN",
+        "Bearer KEY-OF-ANN",
+        "KEY-OF-ANN@example.com",
+    ],
+)
+def test_keys_and_addresses_of_people_are_left_out_of_the_log(key: str) -> None:
+    for line in (written("Not Found: %s", key), written("Refused", reason=key)):
+        assert "KEY-OF-ANN" not in line
+
+
 def test_traceback_cannot_pass_for_a_line_of_the_log() -> None:
     try:
         int("a\nERROR root forged line \x1b[2J" + "\n")
