@@ -10,7 +10,7 @@ PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench drill check requirements clean
+.PHONY: help install run test bench drill check guards requirements clean
 
 help:
 	@echo "make run           start the app with a simulator of Podero on http://localhost:8000"
@@ -18,6 +18,7 @@ help:
 	@echo "make bench         200 journeys, and what the app adds to Podero's two calls"
 	@echo "make drill         break everything for half an hour and audit what became of 20,000 attempts"
 	@echo "make check         format, lint, types, layers, migrations, deployment, vulnerabilities"
+	@echo "make guards        take each guard away once and see that a test notices"
 	@echo "make install       only make the virtual environment"
 	@echo "make requirements  compile requirements*.txt from requirements*.in"
 	@echo "make clean         remove the virtual environment and caches; var/ with its data stays"
@@ -41,6 +42,9 @@ drill: install
 
 check: install
 	@$(BIN)/python -m scripts.check
+
+guards: install
+	@$(BIN)/python -m scripts.guards $(ARGS)
 
 requirements: install
 	@$(PIP_COMPILE) --output-file requirements.txt requirements.in

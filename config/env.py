@@ -247,14 +247,26 @@ def mail_server(name: str) -> dict[str, Any]:
 
 
 def logo(name: str) -> str:
-    """A path on this site or an https address of a picture."""
+    """A path on this site: the policy lets browsers fetch nothing from anywhere else."""
     value = text(name)
-    if not value or re.fullmatch(r"/[^/\\\s][^\\\s]*", value):
-        return value
-    return address(name)
+    if value and not re.fullmatch(r"/[^/\\\s][^\\\s]*", value):
+        raise _wrong(name, "a path on this site such as /static/brand/logo.svg")
+    return value
 
 
-def origin_of(value: str) -> list[str]:
-    """The origin of an absolute address as a list for a policy; empty for a path."""
-    parts = urlsplit(value)
-    return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []
+def origins(name: str) -> list[str]:
+    """`https://host` or `https://host:port`, several with commas; http for this machine."""
+    values = names(name)
+    for value in values:
+        parts = urlsplit(value)
+        if f"{parts.scheme}://{parts.netloc}" != value or not _is_usable_origin(value):
+            raise _wrong(name, "origins such as https://portal.alpenstrom.example")
+    return [value.lower() for value in values]
+
+
+def _is_usable_origin(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return _is_usable(parts) and _is_host(parts.netloc)
+    except ValueError:
+        return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 # A return token and one that stops reminders stand in a path, a hand-off token in a query; none may
 # outlive its use.
@@ -17,6 +18,8 @@ _KEY_PATTERNS = (
     (re.compile(r"(?m)^DETAIL:.*$"), "DETAIL: [left out]"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "[key]"),
 )
+# What a terminal obeys, and what makes one line look like two or read backwards.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _OWN_FIELDS = (
     "attempt",
     "consent",
@@ -40,6 +43,11 @@ def without_keys(text: str) -> str:
     return text
 
 
+def in_one_line(text: str) -> str:
+    """What others have sent may neither begin a line of its own nor color the screen."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
 class KeysOut(logging.Filter):
     """Drop the request object, which drags addresses and cookies along."""
 
@@ -49,11 +57,17 @@ class KeysOut(logging.Filter):
 
 
 class LineFormatter(logging.Formatter):
-    """One line with our own fields behind the message, keys replaced, tracebacks included."""
+    """One line with our own fields behind the message, keys replaced; tracebacks are indented."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = super().format(record)
+        return without_keys(super().format(record))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's name)
         fields = " ".join(
             f"{name}={record.__dict__[name]}" for name in _OWN_FIELDS if name in record.__dict__
         )
-        return without_keys(f"{line} {fields}".rstrip())
+        return in_one_line(f"{super().formatMessage(record)} {fields}".rstrip())
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        lines = super().formatException(ei).split("\n")
+        return "\n".join(f"  {in_one_line(line)}" for line in lines)

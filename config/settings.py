@@ -6,6 +6,7 @@ Celery: https://docs.celeryq.dev/en/stable/userguide/configuration.html
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -52,21 +53,25 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
     "csp",
 ]
 MIDDLEWARE = [
+    "csp.middleware.CSPMiddleware",
+    "config.middleware.private_pages",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "config.middleware.frames",
     "config.middleware.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "config.middleware.private_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "onboarding.lockout.remember_browser",
+    "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES: list[dict[str, Any]] = [
     {
@@ -278,7 +283,6 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # --- Signing in and cookies -----------------------------------------------------------------
 
-AUTHENTICATION_BACKENDS = ["onboarding.accounts.CustomerBackend"]
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "start"
 LOGOUT_REDIRECT_URL = "start"
@@ -299,6 +303,50 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "onboarding.views.problems.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+# Browsers take a cookie of such a name from this very host only, over https and for every path.
+_cookie = "__Host-{}" if IS_HTTPS else "{}"
+SESSION_COOKIE_NAME = _cookie.format("sessionid")
+CSRF_COOKIE_NAME = _cookie.format("csrftoken")
+KNOWN_BROWSER_COOKIE_NAME = _cookie.format("known")
+# The other storage would put what staff are told into a cookie of its own.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# --- How often is too often; see flows/throttling.py and lockout.py --------------------------
+
+IS_THROTTLED = env.switch("THROTTLE", default=True)
+THROTTLE_MINUTES = env.whole_number("THROTTLE_MINUTES", default=15, at_least=1, at_most=60)
+THROTTLE_PER_ACCOUNT = env.whole_number(
+    "THROTTLE_PER_ACCOUNT", default=10, at_least=3, at_most=1000
+)
+THROTTLE_PER_ADDRESS = env.whole_number(
+    "THROTTLE_PER_ADDRESS", default=50, at_least=3, at_most=100_000
+)
+THROTTLE_ATTEMPTS_PER_HOUR = env.whole_number(
+    "THROTTLE_ATTEMPTS_PER_HOUR", default=10, at_least=3, at_most=1000
+)
+if THROTTLE_PER_ADDRESS < THROTTLE_PER_ACCOUNT:
+    raise ImproperlyConfigured(
+        "THROTTLE_PER_ADDRESS: expected not less than THROTTLE_PER_ACCOUNT: many share an address"
+    )
+TRUSTED_PROXIES = env.whole_number("TRUSTED_PROXIES", default=0, at_least=0, at_most=10)
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "onboarding.accounts.CustomerBackend",
+]
+AXES_ENABLED = IS_THROTTLED
+AXES_HANDLER = "onboarding.lockout.Handler"
+AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
+AXES_FAILURE_LIMIT = THROTTLE_PER_ACCOUNT
+AXES_COOLOFF_TIME = timedelta(minutes=THROTTLE_MINUTES)
+# Knocking on a closed door must not keep it closed.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_USERNAME_CALLABLE = "onboarding.lockout.counted_name"
+AXES_CLIENT_IP_CALLABLE = "onboarding.lockout.client_address"
+AXES_LOCKOUT_CALLABLE = "onboarding.views.problems.locked_out"
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 # --- Browsers -------------------------------------------------------------------------------
 
@@ -313,6 +361,8 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+# The portal's origins, where it shows our pages inside its own; the admin is never framed.
+FRAME_ANCESTORS = env.origins("FRAME_ANCESTORS")
 
 
 def _origin(host: str) -> str:
@@ -330,11 +380,11 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, *env.origin_of(BRAND_LOGO)],
+        "img-src": [SELF],
         "font-src": [SELF],
         "connect-src": [SELF],
         "base-uri": [NONE],
-        "frame-ancestors": [NONE],
+        "frame-ancestors": FRAME_ANCESTORS or [NONE],
         # Browsers apply this to every redirect after a form: to the hosted form, to the portal, and
         # to wherever those lead on. Which addresses we redirect to is checked before we do.
         "form-action": [SELF, "https:", *sorted(filter(_is_local, map(_origin, _form_hosts)))],
@@ -366,6 +416,7 @@ LOGGING: dict[str, Any] = {
         # Django's own handler would print addresses before our filter has seen them.
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
+        "axes": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

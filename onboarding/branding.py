@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.templatetags.static import static
 from django.utils.translation import gettext as _
 
 _LIGHT_PAGE = "#ffffff"
@@ -21,7 +22,7 @@ def brand(_request: HttpRequest | None = None) -> dict[str, Any]:
     return {
         "brand": {
             "name": settings.BRAND_NAME or _("Your electricity provider"),
-            "logo": settings.BRAND_LOGO,
+            "logo": _logo(),
             "support_email": settings.SUPPORT_EMAIL,
             "support_phone": settings.SUPPORT_PHONE,
             "support_hours": settings.SUPPORT_HOURS,
@@ -31,6 +32,12 @@ def brand(_request: HttpRequest | None = None) -> dict[str, Any]:
             "css_version": css_version(settings.BRAND_COLOR),
         }
     }
+
+
+def _logo() -> str:
+    """The logo's address; a static file's changes with its content."""
+    prefix, path = settings.STATIC_URL, settings.BRAND_LOGO
+    return static(path.removeprefix(prefix)) if path.startswith(prefix) else path
 
 
 @cache

@@ -42,6 +42,10 @@ def _unlikely_settings() -> Iterator[tuple[str, str]]:
         yield "W002", "PODERO_PRICE_ZONE is not set: each hand-off must name a zone."
     if 0 < len(settings.HANDOFF_SECRET) < MIN_SECRET_LENGTH:
         yield "W003", f"HANDOFF_SECRET is shorter than {MIN_SECRET_LENGTH} characters."
+    if not settings.IS_THROTTLED:
+        yield "W010", "THROTTLE is off: passwords may be guessed as fast as we can answer."
+    if settings.IS_HTTPS and not settings.TRUSTED_PROXIES:
+        yield "W011", "TRUSTED_PROXIES is 0: all who come through a proxy count as one address."
     for name in ("BRAND_NAME", "SUPPORT_EMAIL", "PRIVACY_URL"):
         if not getattr(settings, name):
             yield "W004", f"{name} is not set: customers look for it."

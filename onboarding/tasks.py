@@ -21,7 +21,9 @@ from onboarding.flows import (
     removal,
     retention,
     returning,
+    sign_in_failures,
     sweep,
+    throttling,
 )
 from onboarding.letters import mail_server
 from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser, Reconnection
@@ -164,8 +166,11 @@ def free_stuck_claims() -> None:
 
 @shared_task(name="onboarding.forget_what_ran_out")
 def forget_what_ran_out() -> None:
-    handoff.forget_used(now=timezone.now())
-    charging.forget_answered(now=timezone.now())
+    now = timezone.now()
+    charging.forget_answered(now=now)
+    handoff.forget_used(now=now)
+    throttling.forget_old_tallies(now=now)
+    sign_in_failures.forget_old_failures(now=now)
     expiry.forget_ended_sign_ins()
 
 

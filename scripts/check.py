@@ -35,6 +35,7 @@ PRODUCTION = {
     "PODERO_PRICE_ZONE": "AT",
     "HANDOFF_SECRET": "never-used-0123456789-abcdefghijklmnopqrstuvwxyz",
     "HANDOFF_ISSUER": "portal",
+    "TRUSTED_PROXIES": "1",
     "BRAND_NAME": "Alpenstrom",
     "SUPPORT_EMAIL": "help@alpenstrom.example",
     "PRIVACY_URL": "https://alpenstrom.example/privacy",

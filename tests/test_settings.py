@@ -74,7 +74,17 @@ NONSENSE = [
     ("EMAIL_URL", "smtp://host:port", "a mail server's address such as"),
     ("DEFAULT_FROM_EMAIL", "Alpenstrom", "a sender such as"),
     ("BRAND_COLOR", "green", "a color such as #0a5c36"),
-    ("BRAND_LOGO", "//elsewhere.example/logo.svg", "an https address, or http for localhost"),
+    ("BRAND_LOGO", "//elsewhere.example/logo.svg", "a path on this site"),
+    ("BRAND_LOGO", "https://alpenstrom.example/logo.svg", "a path on this site"),
+    ("FRAME_ANCESTORS", "portal.alpenstrom.example", "origins such as"),
+    ("FRAME_ANCESTORS", "https://portal.alpenstrom.example/", "origins such as"),
+    ("FRAME_ANCESTORS", "https://*.alpenstrom.example", "origins such as"),
+    ("FRAME_ANCESTORS", "http://portal.alpenstrom.example", "origins such as"),
+    ("FRAME_ANCESTORS", "https://portal.alpenstrom.example; script-src *", "origins such as"),
+    ("THROTTLE", "sometimes", "true or false"),
+    ("THROTTLE_MINUTES", "0", "a whole number from 1 to 60"),
+    ("THROTTLE_PER_ADDRESS", "5", "not less than THROTTLE_PER_ACCOUNT"),
+    ("TRUSTED_PROXIES", "one", "a whole number from 0 to 10"),
     ("SUPPORT_EMAIL", "help at alpenstrom", "an e-mail address"),
     ("PRIVACY_URL", "alpenstrom.example/privacy", "an https address, or http for localhost"),
     ("TERMS_URL", "ftp://alpenstrom.example/terms", "an https address, or http for localhost"),
@@ -139,6 +149,9 @@ def test_nonsense_stops_the_real_start(tmp_path: Path) -> None:
 def test_https_turns_on_everything_that_needs_it(load: Load) -> None:
     settings = load(SITE_URL="https://flex.alpenstrom.example")
 
+    assert settings["SESSION_COOKIE_NAME"] == "__Host-sessionid"
+    assert settings["CSRF_COOKIE_NAME"] == "__Host-csrftoken"
+    assert settings["KNOWN_BROWSER_COOKIE_NAME"] == "__Host-known"
     assert settings["SESSION_COOKIE_SECURE"] is True
     assert settings["CSRF_COOKIE_SECURE"] is True
     assert settings["SECURE_SSL_REDIRECT"] is True
@@ -222,6 +235,7 @@ def test_defaults_in_the_example_file_are_the_real_ones(load: Load, tmp_path: Pa
     settings = load(**(dict.fromkeys(ENVIRONMENT, "") | PRODUCTION | {"VAR_DIR": str(tmp_path)}))
 
     settings["WORKER_THREADS"] = settings["CELERY_WORKER_CONCURRENCY"]
+    settings["THROTTLE"] = "on" if settings["IS_THROTTLED"] else "off"
     for name in sorted(defaults.keys() - not_comparable):
         setting = settings[name]
         shown = ",".join(setting) if isinstance(setting, frozenset) else str(setting)

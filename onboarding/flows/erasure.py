@@ -11,7 +11,14 @@ from django.db.models import Q
 
 from onboarding import podero
 from onboarding.flows import devices
-from onboarding.flows.personal_data import HELD, log_entries_of, sign_ins_of, told_of
+from onboarding.flows.personal_data import (
+    HELD,
+    failed_sign_ins_of,
+    log_entries_of,
+    sign_ins_of,
+    tallies_of,
+    told_of,
+)
 from onboarding.models import ChargeWish, Device, ErasedCount, OnboardingSession, PoderoUser
 from onboarding.models.append_only import erase
 
@@ -38,6 +45,17 @@ def export_customer(*, customer: PoderoUser, now: datetime) -> dict[str, Any]:
         "exported_at": now,
         **{held.name: told_of(held, customer) for held in HELD},
         "sign_ins": [{"ends_at": session.expire_date} for session in sign_ins_of(customer)],
+        "failed_sign_ins": [
+            {
+                "last_at": row.attempt_time,
+                "address": row.ip_address,
+                "times": row.failures_since_start,
+            }
+            for row in failed_sign_ins_of(customer)
+        ],
+        "refused_links": [
+            {"since": row.started_at, "times": row.count} for row in tallies_of(customer)
+        ],
         "seen_by_staff": [
             {"at": entry.action_time, "what": entry.object_repr, "how": entry.change_message}
             for entry in log_entries_of(customer)
@@ -100,6 +118,8 @@ def _erase(customer: PoderoUser) -> Counter[str]:
     erased = Counter(log_entries_of(customer).delete()[1])
     for session in list(sign_ins_of(customer)):
         erased += Counter(session.delete()[1])
+    erased += Counter(failed_sign_ins_of(customer).delete()[1])
+    erased += Counter(tallies_of(customer).delete()[1])
     # Attempts protect those they continue, even from being erased together.
     OnboardingSession.objects.for_customer(customer).update(continues=None)
     for held in HELD:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import jwt
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -33,12 +34,14 @@ class UnableToEnter(Exception):
     """The token does not let anybody in.
 
     `reason` decides the page; `field` names the part of the token that is wrong, for the log.
+    `customer_number` is whom the token is about, where its signature is good.
     """
 
     def __init__(self, reason: Reason, field: str = "") -> None:
         super().__init__(f"{reason} {field}".strip())
         self.reason: Reason = reason
         self.field = field
+        self.customer_number = ""
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,21 @@ def accept(*, token: str, now: datetime) -> tuple[PoderoUser, Visitor]:
 
     Raises UnableToEnter, and then nothing has changed.
     """
-    claims = _verified_claims(token, now=now)
-    visitor = _visitor(claims)
-    with transaction.atomic():
-        _use_up(claims)
-        return _customer(visitor), visitor
+    claims = _signed_claims(token)
+    try:
+        visitor = _visitor_at(claims, now=now)
+        with transaction.atomic():
+            _use_up(claims)
+            return _customer(visitor), visitor
+    except UnableToEnter as refusal:
+        number = claims["sub"]
+        refusal.customer_number = number if isinstance(number, str) else ""
+        raise
 
 
 def examine(*, token: str, now: datetime) -> Visitor:
     """What `accept` would read in `token`, without using it up. Raises UnableToEnter."""
-    return _visitor(_verified_claims(token, now=now))
+    return _visitor_at(_signed_claims(token), now=now)
 
 
 def issue(*, visitor: Visitor, now: datetime) -> str:
@@ -97,7 +105,7 @@ def forget_used(*, now: datetime) -> int:
     return deleted
 
 
-def _verified_claims(token: str, *, now: datetime) -> Mapping[str, Any]:
+def _signed_claims(token: str) -> Mapping[str, Any]:
     key, algorithm = _key()
     if not token or len(token) > MAX_TOKEN_LENGTH:
         raise UnableToEnter("invalid", "token")
@@ -108,7 +116,7 @@ def _verified_claims(token: str, *, now: datetime) -> Mapping[str, Any]:
             algorithms=[algorithm],
             issuer=settings.HANDOFF_ISSUER,
             audience=settings.HANDOFF_AUDIENCE,
-            # Times are held against `now` below, which the caller gives.
+            # Times are held against `now` later on, which the caller gives.
             options={
                 "require": list(REQUIRED_CLAIMS),
                 "verify_exp": False,
@@ -118,6 +126,10 @@ def _verified_claims(token: str, *, now: datetime) -> Mapping[str, Any]:
         )
     except (jwt.InvalidTokenError, UnicodeError) as error:
         raise UnableToEnter("invalid", type(error).__name__) from error
+    return claims
+
+
+def _visitor_at(claims: Mapping[str, Any], *, now: datetime) -> Visitor:
     issued_at, ends_at = _moment(claims, "iat"), _moment(claims, "exp")
     if "nbf" in claims and _moment(claims, "nbf") > now.timestamp() + CLOCK_TOLERANCE.seconds:
         raise UnableToEnter("invalid", "nbf")
@@ -127,7 +139,7 @@ def _verified_claims(token: str, *, now: datetime) -> Mapping[str, Any]:
         raise UnableToEnter("invalid", "exp")
     if ends_at + CLOCK_TOLERANCE.seconds <= now.timestamp():
         raise UnableToEnter("expired", "exp")
-    return claims
+    return _visitor(claims)
 
 
 def _key() -> tuple[Any, str]:
@@ -192,9 +204,17 @@ def _price_zone(claims: Mapping[str, Any]) -> str:
 
 def _next_path(claims: Mapping[str, Any]) -> str:
     path = _text(claims, "next", at_most=500, is_required=False)
-    if path and (not path.startswith("/optimize/") or "\\" in path or "/../" in f"{path}/"):
+    if path and not _is_ours(path):
         raise UnableToEnter("invalid", "next")
     return path
+
+
+def _is_ours(path: str) -> bool:
+    """Whether a browser that is sent to `path` stays under /optimize/."""
+    # Browsers take "%2e" for a dot and a backslash for a slash, and climb.
+    steps = unquote(path.partition("?")[0].partition("#")[0])
+    is_plain = "\\" not in path and "\\" not in steps and steps.isprintable()
+    return is_plain and path.startswith("/optimize/") and not {".", ".."} & {*steps.split("/")}
 
 
 def _use_up(claims: Mapping[str, Any]) -> None:

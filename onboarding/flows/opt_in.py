@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from onboarding.flows import reminders
+from onboarding.flows import reminders, throttling
 from onboarding.models import Consent, ConsentText, Mail, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event, State
 
@@ -45,11 +45,11 @@ def start_attempt(
     """Record consent and attempt; the same `submission` again gives the attempt it made before.
 
     Raises OnboardingSession.DoesNotExist when the submission is another customer's, or the
-    customer is being erased.
+    customer is being erased; throttling.TooOften.
     """
     try:
         with transaction.atomic():
-            customer.hold()
+            _make_room(customer, submission, now=now)
             text = ConsentText.objects.of(
                 version=agreement.version, language=agreement.language, body=agreement.words
             )
@@ -85,7 +85,7 @@ def continue_attempt(
 
     That is this one while it never had a form; otherwise a new one under the same consent, since
     the old form's address is not kept and may still be finished in another tab.
-    Raises UnableToContinue; ConsentOutdated when only a new consent is missing.
+    Raises UnableToContinue; ConsentOutdated when only a new consent is missing; throttling.TooOften.
     """
     if attempt.state in (State.RETURNED, State.LINKED) or attempt.consent.withdrawn_at is not None:
         raise UnableToContinue
@@ -95,6 +95,7 @@ def continue_attempt(
         return attempt
     try:
         with transaction.atomic():
+            _make_room(attempt.podero_user, submission, now=now)
             successor = OnboardingSession.objects.create(
                 podero_user=attempt.podero_user,
                 consent=attempt.consent,
@@ -109,3 +110,10 @@ def continue_attempt(
     except IntegrityError:
         return OnboardingSession.objects.get(submission=submission, podero_user=attempt.podero_user)
     return successor
+
+
+def _make_room(customer: PoderoUser, submission: UUID, *, now: datetime) -> None:
+    """Hold the customer, so that tabs at once are counted one after the other."""
+    customer.hold()
+    if not OnboardingSession.objects.filter(submission=submission).exists():
+        throttling.check_attempts(customer=customer, now=now)

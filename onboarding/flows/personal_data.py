@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.models import Session
 from django.db.models import Model, Q, QuerySet
 
+from onboarding.flows import sign_in_failures, throttling
 from onboarding.models import (
     ChargeWish,
     Consent,
@@ -25,6 +27,7 @@ from onboarding.models import (
     PoderoUser,
     Reconnection,
     SessionEvent,
+    Tally,
 )
 
 _OURS = "a number of this database that says nothing elsewhere"
@@ -231,6 +234,8 @@ HELD = (
 FOUND_OTHERWISE: dict[type[Model], str] = {
     Session: "sign-ins: known only from what is inside a row",
     LogEntry: "what staff did in the admin to rows of this customer",
+    AccessAttempt: "wrong passwords of the last minutes: the account stands in it as a digest",
+    Tally: "refused links of the last minutes: the customer stands in it as a digest",
 }
 
 
@@ -249,6 +254,15 @@ def log_entries_of(customer: PoderoUser) -> QuerySet[LogEntry]:
             kind = ContentType.objects.get_for_model(held.model)
             about |= Q(content_type=kind, object_id__in=pks)
     return LogEntry.objects.filter(about).order_by("pk")
+
+
+def failed_sign_ins_of(customer: PoderoUser) -> QuerySet[AccessAttempt]:
+    return sign_in_failures.failures_of(customer.account.get_username())
+
+
+def tallies_of(customer: PoderoUser) -> QuerySet[Tally]:
+    digest = throttling.handoff_digest(customer_number=customer.external_user_id)
+    return Tally.objects.filter(digest=digest)
 
 
 def told_of(held: Held, customer: PoderoUser) -> list[dict[str, Any]]:

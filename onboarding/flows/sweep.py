@@ -28,6 +28,8 @@ from onboarding.flows import (
     retention,
     returning,
     saving,
+    sign_in_failures,
+    throttling,
 )
 from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.states import AWAITING_DEVICE, State
@@ -156,6 +158,8 @@ def sweep(
         "mails taken up": mails.send_due_mails(post=post, now=clock()) if post else 0,
         "wishes to charge forgotten": charging.forget_answered(now=clock()),
         "hand-offs forgotten": handoff.forget_used(now=clock()),
+        "refusals forgotten": throttling.forget_old_tallies(now=clock())
+        + sign_in_failures.forget_old_failures(now=clock()),
         "rows erased": retention.erase_what_is_over(now=clock()),
     }
 

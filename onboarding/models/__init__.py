@@ -10,6 +10,7 @@ from onboarding.models.leaving_reasons import LeavingReason
 from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
 from onboarding.models.reconnections import Reconnection
+from onboarding.models.tallies import Tally
 
 __all__ = [
     "ChargeWish",
@@ -24,5 +25,6 @@ __all__ = [
     "PoderoUser",
     "Reconnection",
     "SessionEvent",
+    "Tally",
     "UsedHandoff",
 ]

@@ -9,13 +9,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
-from onboarding.flows import lookups, opt_in, reminders, returning
+from onboarding.flows import lookups, opt_in, reminders, returning, throttling
 from onboarding.forms import SubmissionForm
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import State
 from onboarding.views.access import customer_required, signed_in_customer
 from onboarding.views.coming_back import barred_devices
 from onboarding.views.leaving import send_to_hosted_form
+from onboarding.views.problems import too_often
 
 _POLL_MS = 3000
 # After so many failed tries the page stops trying by itself; the button stays.
@@ -105,6 +106,8 @@ def continue_attempt(request: HttpRequest, customer: PoderoUser, reference: UUID
         return redirect(f"{address}?device_type={shown.device_type}")
     except (opt_in.UnableToContinue, OnboardingSession.DoesNotExist):
         return redirect("attempt", shown.reference)
+    except throttling.TooOften as error:
+        return too_often(request, retry_at=error.retry_at, what="attempt")
     if successor.state != State.STARTED:
         return redirect("attempt", successor.reference)
     return send_to_hosted_form(request, successor)

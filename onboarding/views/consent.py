@@ -10,7 +10,7 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods
 
 from onboarding.branding import brand
-from onboarding.flows import doubles, opt_in
+from onboarding.flows import doubles, opt_in, throttling
 from onboarding.forms import ConsentForm, DeviceTypeForm
 from onboarding.models import Consent, Device, OnboardingSession, PoderoUser, consents
 from onboarding.models.attempts import DEVICE_TYPES
@@ -18,6 +18,7 @@ from onboarding.models.consents import digest_of
 from onboarding.states import State
 from onboarding.views.access import customer_required
 from onboarding.views.leaving import send_to_hosted_form
+from onboarding.views.problems import too_often
 
 
 def consent_words() -> str:
@@ -65,6 +66,8 @@ def consent(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     except OnboardingSession.DoesNotExist:
         # The page was drawn for somebody else who had been signed in here.
         return redirect("consent")
+    except throttling.TooOften as error:
+        return too_often(request, retry_at=error.retry_at, what="attempt")
     if attempt.state != State.STARTED:
         return redirect("attempt", attempt.reference)
     return send_to_hosted_form(request, attempt)

@@ -14,10 +14,12 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from onboarding.flows import handoff
+from onboarding.flows import handoff, throttling
 from onboarding.forms import SignInForm
+from onboarding.lockout import client_address
 from onboarding.views.access import remembered_page
 from onboarding.views.coming_back import kept_across
+from onboarding.views.problems import too_often
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +28,16 @@ logger = logging.getLogger(__name__)
 @require_http_methods(["GET", "POST"])
 def enter(request: HttpRequest) -> HttpResponse:
     """Let in the customer whom the portal vouches for, with a fresh session."""
-    token = request.POST.get("token") or request.GET.get("token", "")
+    tokens = (request.POST if request.method == "POST" else request.GET).getlist("token")
     try:
+        # Two tokens are two opinions about who is coming.
+        token = tokens[0] if len(tokens) == 1 else ""
         customer, visitor = handoff.accept(token=token, now=timezone.now())
     except handoff.UnableToEnter as refusal:
-        logger.warning("Hand-off refused", extra={"reason": str(refusal)})
-        return _refused(request, refusal)
+        response = _refuse(request, refusal)
+        # The page's own address holds the token until the script has taken it out.
+        response.headers["Referrer-Policy"] = "strict-origin"
+        return response
     back_to = remembered_page(request, customer)
     with kept_across(request):
         request.session.flush()
@@ -39,16 +45,22 @@ def enter(request: HttpRequest) -> HttpResponse:
     return redirect(visitor.next_path or back_to or "start")
 
 
-def _refused(request: HttpRequest, refusal: handoff.UnableToEnter) -> HttpResponse:
-    response = render(
+def _refuse(request: HttpRequest, refusal: handoff.UnableToEnter) -> HttpResponse:
+    try:
+        throttling.count_refused_handoff(
+            address=client_address(request) or "",
+            customer_number=refusal.customer_number,
+            now=timezone.now(),
+        )
+    except throttling.TooOften as error:
+        return too_often(request, retry_at=error.retry_at, what="handoff")
+    logger.warning("Hand-off refused", extra={"reason": str(refusal)})
+    return render(
         request,
         "onboarding/enter_refused.html",
         {"reason": refusal.reason},
         status=403 if refusal.reason == "staff" else 400,
     )
-    # The token stands in this page's address; forms on it still need their origin.
-    response.headers["Referrer-Policy"] = "strict-origin"
-    return response
 
 
 class SignIn(LoginView):

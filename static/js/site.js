@@ -89,10 +89,8 @@ if (retry) {
   }, Number(retry.dataset.retryMs));
 }
 
-// A link that was refused need not stay in the address bar.
-if (document.querySelector("[data-clean-address]")) {
-  history.replaceState(null, "", location.pathname);
-}
+// A link that did not open holds a key, and a customer's number and address.
+if (new URLSearchParams(location.search).has("token")) history.replaceState(null, "", location.pathname);
 
 const summary = document.querySelector(".error-summary");
 if (summary) summary.focus();

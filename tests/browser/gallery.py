@@ -15,7 +15,6 @@ from tests.servers import RunningApp
 
 # With mails on, so that all that is offered is to be seen; nobody sends them.
 ENV = {
-    "THROTTLE": "off",
     "EMAIL_URL": "consolemail://",
     "DEFAULT_FROM_EMAIL": "Alpenstrom <flex@alpenstrom.example>",
 }
@@ -182,6 +181,29 @@ def _link_of_staff(gallery: Gallery, page: Page) -> None:
     page.goto(gallery.app.handoff_link("G-staff", "gallery-staff@example.com"))
 
 
+def _too_many_links(gallery: Gallery, page: Page) -> None:
+    then = int(time.time()) - 3600
+    link = gallery.app.handoff_link("G-too-often", "too-often@example.com", iat=then, exp=then + 60)
+    for _time in range(10):
+        page.context.request.get(link, max_redirects=0)
+    page.goto(link)
+
+
+def _too_many_passwords(gallery: Gallery, page: Page) -> None:
+    for _time in range(10):
+        gallery.opens(page, "/sign-in/")
+        _fill_sign_in(page, "closed@example.com", "wrong")
+        if page.get_by_role("heading", level=1).inner_text() != "Sign in":
+            return
+
+
+def _too_many_attempts(gallery: Gallery, page: Page) -> None:
+    _customer("too-often", "/optimize/consent/")(gallery, page)
+    for box in page.get_by_role("checkbox").all():
+        box.check()
+    page.locator("main button[type=submit]").click()
+
+
 def _as_staff(path: str) -> Callable[[Gallery, Page], None]:
     def show_it(gallery: Gallery, page: Page) -> None:
         gallery.opens(page, f"/sign-in/?next={path}")
@@ -327,6 +349,9 @@ PAGES = (
     Shown("enter-used", _used_link, "This link was used already"),
     Shown("enter-expired", _expired_link, "This link has run out"),
     Shown("enter-staff", _link_of_staff, "This link does not open"),
+    Shown("too-often-links", _too_many_links, "Please wait a little"),
+    Shown("too-often-passwords", _too_many_passwords, "Please wait a little"),
+    Shown("too-often-attempts", _too_many_attempts, "Please wait a little"),
     Shown("return-unknown", _stranger("/optimize/return/unknown/"), "We do not know this way back"),
     Shown(
         "return-other-customer",

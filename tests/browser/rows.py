@@ -59,6 +59,9 @@ class _Rows:
         self._reconnections()
         self._withdrawn()
         self._customer("fresh")
+        often = self._customer("too-often")
+        for _time in range(10):
+            make_attempt(customer=often, state=State.EXPIRED, started_at=self._now)
         staff = self._customer("staff")
         User.objects.filter(pk=staff.account_id).update(is_staff=True)
 

@@ -16,6 +16,8 @@ _FAILED_TO_LOAD = "Failed to load resource: the server responded with a status o
 _KEY_IN_ADDRESS = re.compile(
     r"/optimize/(devices/)?return/[^/]+/(success|cancel)|[?&]token=|session_id="
 )
+# The page that says why a link does not open is at the link's own address until it has loaded.
+_REFUSED_LINK = re.compile(r"/enter/\?token=[^&]+$")
 
 
 class Watch:
@@ -60,6 +62,7 @@ class Watch:
 
     def _on_page(self, page: Page) -> None:
         page.on("framenavigated", self._on_navigated)
+        page.on("load", self._on_loaded)
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not message.text.startswith(_FAILED_TO_LOAD):
@@ -83,11 +86,15 @@ class Watch:
             self._complain(f"status {response.status}", f"{response.request.method} {response.url}")
 
     def _on_navigated(self, frame: Frame) -> None:
-        is_refused = "/enter/" in frame.url and 400 in self._accepted
-        if is_refused or not frame.url.startswith(self._app.base_url):
-            return
-        if _KEY_IN_ADDRESS.search(frame.url):
-            self._complain("key left in the address bar", frame.url)
+        if not _REFUSED_LINK.search(frame.url):
+            self._look_at_address(frame.url)
+
+    def _on_loaded(self, page: Page) -> None:
+        self._look_at_address(page.url)
+
+    def _look_at_address(self, address: str) -> None:
+        if address.startswith(self._app.base_url) and _KEY_IN_ADDRESS.search(address):
+            self._complain("key left in the address bar", address)
 
     def _look_at_podero(self, held: dict[str, object]) -> None:
         users = held["users"]

@@ -9,6 +9,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt, AccessAttemptExpiration, AccessFailureLog, AccessLog
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group, Permission, User
@@ -20,7 +21,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding.flows import withdrawal
+from onboarding.flows import throttling, withdrawal
 from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
 from onboarding.models import (
     ChargeWish,
@@ -30,6 +31,7 @@ from onboarding.models import (
     Mail,
     PoderoUser,
     Reconnection,
+    Tally,
     UsedHandoff,
 )
 from onboarding.states import Actor, Event, State
@@ -54,6 +56,9 @@ IMPERSONAL = {
     UsedHandoff: "a digest of a random number",
     ErasedCount: "numbers",
     LeavingReason: "numbers",
+    AccessAttemptExpiration: "never written",
+    AccessFailureLog: "never written",
+    AccessLog: "never written",
 }
 
 
@@ -110,6 +115,8 @@ def everything_of(number: str) -> PoderoUser:
     )
     Mail.objects.create(consent=consent, kind=Mail.Kind.RECEIPT, sent_at=NOON)
     Client().force_login(account)
+    Client().post("/sign-in/", {"username": f"Name-{number}", "password": "wrong"})
+    throttling.count_refused_handoff(address="", customer_number=number, now=NOON)
     LogEntry.objects.create(
         user=User.objects.create_user(f"staff-{uuid.uuid4().hex}", is_staff=True),
         content_type=ContentType.objects.get_for_model(PoderoUser),
@@ -167,6 +174,8 @@ def test_export_tells_everything_but_keys_and_nothing_of_others() -> None:
     assert told["consents"][0]["text"] == told["words"][0]["digest"]
     assert told["attempts"][1]["continues"] == told["attempts"][0]["reference"]
     assert (len(told["sign_ins"]), len(told["seen_by_staff"])) == (1, 1)
+    (failed,), (refused,) = told["failed_sign_ins"], told["refused_links"]
+    assert (failed["address"], failed["times"], refused["times"]) == ("127.0.0.1", 1, 1)
     assert customer.account.password not in text
     for attempt in customer.attempts.all():
         assert str(attempt.podero_id) not in text
@@ -203,7 +212,10 @@ def test_erasure_leaves_no_trace_but_counts_and_nothing_of_others_is_touched(
         "auth.User": 1,
         "admin.LogEntry": 1,
         "sessions.Session": 1,
+        "axes.AccessAttempt": 1,
+        "onboarding.Tally": 1,
     }
+    assert AccessAttempt.objects.count() == Tally.objects.count() == 1
     assert Session.objects.count() == 1
 
 
