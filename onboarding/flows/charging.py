@@ -36,6 +36,7 @@ def charge_now(*, device: Device, now: datetime) -> None:
     """
     with transaction.atomic():
         keeping.hold_consent(device.attempt)
+        device.refresh_from_db(fields=["removal_wanted_at", "removed_at"])
         if not device.may_be_charged:
             raise CannotBeCharged
         if ChargeWish.wish(device, is_start=True, now=now):
@@ -48,17 +49,25 @@ def do_not_charge_now(*, device: Device, now: datetime) -> None:
     Podero is told in any case: an earlier call of unknown outcome may have been heard.
     """
     with transaction.atomic():
-        PoderoUser.objects.select_for_update().get(pk=device.podero_user_id)
-        if device.device_type in (podero.DeviceType.EV, podero.DeviceType.WB):
+        PoderoUser.objects.held().get(pk=device.podero_user_id)
+        device.refresh_from_db(fields=["removed_at"])
+        is_chargeable = device.device_type in (podero.DeviceType.EV, podero.DeviceType.WB)
+        if is_chargeable and not device.is_removed:
             _take_back(device, now=now)
 
 
 def take_back_all(*, customer: PoderoUser, now: datetime) -> None:
     """For a customer who leaves: nothing charges any more because of what was wished here."""
-    for device in Device.objects.for_customer(customer).select_related("attempt", "charge_wish"):
-        wish = getattr(device, "charge_wish", None)
-        if device.reported.is_boost_armed or (wish is not None and wish.may_be_taken_back):
-            _take_back(device, now=now)
+    present = Device.objects.for_customer(customer).present()
+    for device in present.select_related("attempt", "charge_wish"):
+        take_back_if_asked(device=device, now=now)
+
+
+def take_back_if_asked(*, device: Device, now: datetime) -> None:
+    """For a device that is to go: what may be armed at Podero is to be taken back before."""
+    wish = getattr(device, "charge_wish", None)
+    if device.reported.is_boost_armed or (wish is not None and wish.may_be_taken_back):
+        _take_back(device, now=now)
 
 
 def _take_back(device: Device, *, now: datetime) -> None:
@@ -86,8 +95,10 @@ def carry_out(*, client: podero.PoderoClient, wish: ChargeWish, now: datetime) -
         _record_answer(wish, _REASONS.get(refusal.reason, Answer.REFUSED), now=now)
         return True
     except podero.PoderoError as error:
-        _record_failure(wish, error, now=now)
-        return not error.is_retryable
+        # What Podero does not have any more charges nothing.
+        if wish.is_start or not isinstance(error, podero.NotFound):
+            _record_failure(wish, error, now=now)
+            return not error.is_retryable
     answer = Answer.TAKEN_BACK
     if wish.is_start:
         answer = _what_was_started(client, wish, user_id=user_id, now=now)

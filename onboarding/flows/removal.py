@@ -1,7 +1,7 @@
 """Remove at Podero what the customer wants to be gone: a device, or everything after leaving.
 
 Always in this order: optimization off, with Podero's agreement (`flows.devices`, never given up);
-then the devices; then, when the customer has left and nothing is there any more, Podero's user.
+what was to charge taken back (`flows.charging`); then the devices; then, when the customer has left and nothing is there any more, Podero's user.
 Whether Podero lets a partner remove anything is not documented. Gone is what it says is gone
 (200, 204, or 404); while it cannot be reached it is asked again for ever; where it refuses, a few
 times more, and then staff must look at it.
@@ -18,9 +18,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from onboarding import podero
-from onboarding.flows import devices, failures, keeping, schedule
+from onboarding.flows import charging, devices, failures, keeping, schedule
 from onboarding.flows.discovery import Finding
-from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
+from onboarding.models import ChargeWish, Consent, Device, OnboardingSession, PoderoUser
 from onboarding.models.claims import CLAIM_LIFETIME
 from onboarding.models.devices import DeviceQuerySet
 from onboarding.models.podero_users import PoderoUserQuerySet
@@ -35,7 +35,10 @@ PROMPT = timedelta(minutes=1)
 
 
 def want_device_removed(*, device: Device, now: datetime) -> bool:
-    """The customer wants one device gone: off, then removed. False when that was so before."""
+    """The customer wants one device gone: off, nothing to charge any more, then removed.
+
+    False when that was so before.
+    """
     with transaction.atomic():
         PoderoUser.objects.held().get(pk=device.podero_user_id)
         device.refresh_from_db()
@@ -44,6 +47,7 @@ def want_device_removed(*, device: Device, now: datetime) -> bool:
         device.want_optimization(is_wanted=False, now=now)
         device.want_removal(now=now)
         device.attempt.note(Event.REMOVAL_WANTED, at=now, actor=Actor.CUSTOMER)
+        charging.take_back_if_asked(device=device, now=now)
     return True
 
 
@@ -70,6 +74,12 @@ def carry_out(*, client: podero.PoderoClient, customer: PoderoUser, now: datetim
     for device in own.select_related("podero_user", "attempt"):
         if not devices.switch_optimization(client=client, device=device, now=now):
             return False
+    taken_back = ChargeWish.objects.due(now=now).to_take_back()
+    for wish in taken_back.filter(device__podero_user=customer).select_related(
+        "device__podero_user", "device__attempt"
+    ):
+        if not charging.carry_out(client=client, wish=wish, now=now):
+            return False
     for device in due_devices(now=now).filter(podero_user=customer):
         if not remove_device(client=client, device=device, now=now):
             return False
@@ -79,7 +89,7 @@ def carry_out(*, client: podero.PoderoClient, customer: PoderoUser, now: datetim
 
 
 def due_devices(*, now: datetime) -> DeviceQuerySet:
-    """Devices to be removed that are off, and that nothing under way may link anew.
+    """Devices to be removed that are off, with nothing armed, and that no form may link anew.
 
     A form that is open may bring back the very device, so removing waits for its end; for one
     that was open before the customer spoke, only once time has passed since.
@@ -92,6 +102,7 @@ def due_devices(*, now: datetime) -> DeviceQuerySet:
     due = Device.objects.off().filter(
         Q(removal_wanted_at__gt=now - PROMPT) | ~Exists(forms),
         ~Exists(newer),
+        ~Exists(ChargeWish.objects.to_take_back().filter(device=OuterRef("pk"))),
         removal_due_at__lte=now,
         podero_user__podero_id__isnull=False,
     )
@@ -135,6 +146,8 @@ def remove_device(*, client: podero.PoderoClient, device: Device, now: datetime)
     with transaction.atomic():
         if device.release() and device.record_removed(at=now):
             device.attempt.note(Event.REMOVED, at=now, actor=Actor.SYSTEM)
+            # A page that was open may have asked once more while Podero removed the device.
+            ChargeWish.objects.pending().filter(device=device).delete()
     return True
 
 

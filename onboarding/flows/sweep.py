@@ -141,7 +141,7 @@ def sweep(
     clock = _clock_from(now)
     expiry.forget_ended_sign_ins()
     # In this order a return that is confirmed has its device switched on in the same sweep, and
-    # what is switched off for good is removed in it.
+    # what is switched off for good, with nothing left to charge, is removed in it.
     return {
         "claims freed": expiry.free_stuck_claims(now=clock()),
         "returns checked": verify_due_returns(client=client, now=clock()),
@@ -149,9 +149,9 @@ def sweep(
         "reconnections taken up": take_up_due_reconnections(client=client, now=clock()),
         "confirmations recalled": devices.recall_doubtful_confirmations(now=clock()),
         "devices switched": switch_due_devices(client=client, now=clock()),
+        "wishes to charge taken up": charge_due_devices(client=client, now=clock()),
         "devices removed": remove_due_devices(client=client, now=clock()),
         "users removed": remove_due_customers(client=client, now=clock()),
-        "wishes to charge taken up": charge_due_devices(client=client, now=clock()),
         "customers' devices refreshed": refresh_due_devices(client=client, now=clock()),
         "savings fetched": fetch_due_savings(client=client, now=clock()),
         "attempts expired": expiry.expire_unopened_attempts(now=clock()),

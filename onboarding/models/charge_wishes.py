@@ -17,7 +17,14 @@ class ChargeWishQuerySet(models.QuerySet["ChargeWish"]):
         return self.filter(Q(is_start=False) | Q(device__attempt__consent__withdrawn_at=None))
 
     def due(self, *, now: datetime) -> ChargeWishQuerySet:
-        return self.carried_on().filter(answer="", next_try_at__lte=now).order_by("pk")
+        return self.carried_on().pending().filter(next_try_at__lte=now).order_by("pk")
+
+    def pending(self) -> ChargeWishQuerySet:
+        return self.filter(answer="")
+
+    def to_take_back(self) -> ChargeWishQuerySet:
+        """What Podero may still have armed, until it has answered or it is too late."""
+        return self.pending().filter(is_start=False)
 
 
 class ChargeWish(Claimable):
@@ -79,7 +86,9 @@ class ChargeWish(Claimable):
     def may_be_taken_back(self) -> bool:
         """Whether Podero may be charging, or be about to, because of this wish."""
         taken = {self.Answer.STARTED, self.Answer.ARMED, self.Answer.ACCEPTED}
-        return self.is_start and (self.is_pending or self.answer in taken)
+        # Given up, an earlier call of unknown outcome may have been heard.
+        maybe_taken = taken | {self.Answer.GAVE_UP}
+        return self.is_start and (self.is_pending or self.answer in maybe_taken)
 
     @classmethod
     def wish(cls, device: Device, *, is_start: bool, now: datetime) -> bool:

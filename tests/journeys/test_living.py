@@ -77,6 +77,19 @@ def charge_at_podero(simulator: RunningSimulator, device: Device) -> dict[str, A
     return {name: fields.get(name) for name in ("boost_state", "boost_for_next_session")}
 
 
+def remove(customer: Customer, device: Device) -> None:
+    customer.browser.post(reverse("remove_device", args=[device.reference]))
+
+
+def what_ended(simulator: RunningSimulator) -> list[str]:
+    """The calls that took back what was to charge, or removed a device, in order."""
+    return [
+        f"{entry['endpoint']} {entry['method']}"
+        for entry in simulator.control.state()["journal"]
+        if entry["endpoint"] in {"boost", "delete_device"} and entry["method"] == "DELETE"
+    ]
+
+
 # --- Pause and resume -------------------------------------------------------------------------
 
 
@@ -483,11 +496,13 @@ def test_leaving_takes_back_what_was_to_charge(
     assert charge_at_podero(simulator, device)["boost_for_next_session"] is True
 
     leave(customer)
-    sweep_after()
 
     assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+    assert what_ended(simulator) == ["boost DELETE", "delete_device DELETE"]
     charge(customer, device)
+    sweep_after()
     assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+    assert told(device) == ["charge_wished", "charge_taken_back"]
 
 
 def test_leaving_while_podero_is_away_lets_nothing_charge_later(
@@ -497,12 +512,61 @@ def test_leaving_while_podero_is_away_lets_nothing_charge_later(
     simulator.control.arm("boost", "http_503", count=-1)
     charge(customer, device)
     leave(customer)
+    sweep_after(minutes=1)
+    device.refresh_from_db()
+    assert (device.is_settled, device.is_removed) == (True, False)
     simulator.control.clear_faults()
 
-    sweep_after(minutes=1)
+    sweep_after(minutes=10)
 
-    assert [entry["method"] for entry in simulator.control.requests_to("boost")][-1] == "DELETE"
+    assert what_ended(simulator)[-2:] == ["boost DELETE", "delete_device DELETE"]
     assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+    device.refresh_from_db()
+    assert device.is_removed
+
+
+def test_removing_one_device_takes_back_what_it_was_to_charge(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device, other = link(customer, simulator), link(customer, simulator)
+    charge(customer, device)
+    charge(customer, other)
+
+    remove(customer, device)
+
+    device.refresh_from_db()
+    assert device.is_removed
+    assert what_ended(simulator) == ["boost DELETE", "delete_device DELETE"]
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+    assert charge_at_podero(simulator, other)["boost_for_next_session"] is True
+    assert told(device) == ["charge_wished", "charge_taken_back"]
+
+
+def test_device_that_podero_has_not_any_more_is_taken_back_and_removed(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    charge(customer, device)
+    simulator.control.arm("boost", "http_404", count=-1)
+
+    remove(customer, device)
+
+    device.refresh_from_db()
+    assert device.is_removed
+    assert ChargeWish.objects.get().answer == ChargeWish.Answer.TAKEN_BACK
+
+
+def test_removed_device_has_nothing_left_to_charge_or_take_back(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    remove(customer, device)
+
+    charge(customer, device)
+    do_not_charge(customer, device)
+
+    assert ChargeWish.objects.count() == 0
+    assert len(simulator.control.requests_to("boost")) == 0
 
 
 def test_answer_is_forgotten_when_it_has_been_read(

@@ -119,6 +119,7 @@ def test_devices_page_costs_the_same_for_many_devices(
     attempt = make_attempt(customer=customer_of(signed_in), state=State.LINKED)
     for number in range(count):
         make_device(attempt=attempt, model=f"Model {number}")
+        make_attempt(customer=attempt.podero_user, state=State.OPEN, started_at=timezone.now())
 
     with django_assert_max_num_queries(5):
         response = signed_in.get(reverse("devices"))
