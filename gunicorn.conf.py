@@ -5,6 +5,10 @@ https://gunicorn.org/reference/settings/ ; the command line and GUNICORN_CMD_ARG
 
 import os
 from pathlib import Path
+from typing import Any
+
+from config.logs import formatter
+from config.processes import forget_ended_processes
 
 # In a container: `gunicorn config.wsgi --bind 0.0.0.0:8000`, reachable by the proxy only.
 bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
@@ -31,16 +35,12 @@ logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
-            "()": "config.logs.LineFormatter",
-            "format": "{asctime} {levelname} {name} {message}",
-            "style": "{",
-        },
+        "chosen": formatter(os.environ.get("LOG_FORMAT") or "json"),
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": "chosen",
             "stream": "ext://sys.stderr",
         },
     },
@@ -60,3 +60,8 @@ logconfig_dict = {
 
 # gunicorn would open a control socket below the home directory.
 control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """Begin to count anew; a worker that is replaced later leaves its counts behind."""
+    forget_ended_processes(Path(os.environ.get("VAR_DIR") or "var") / "metrics")

@@ -19,8 +19,10 @@ def podero_settings(simulator: RunningSimulator, settings: Any) -> Iterator[Any]
     settings.PODERO_BASE_URL = simulator.base_url
     settings.PODERO_CONNECT_HOSTS = frozenset({simulator.host})
     clients.podero_client.cache_clear()
+    clients.podero_gate.cache_clear()
     cache.clear()
     yield settings
+    clients.podero_gate.cache_clear()
     clients.podero_client.cache_clear()
 
 

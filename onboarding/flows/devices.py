@@ -9,6 +9,7 @@ from django.db import transaction
 
 from onboarding import podero
 from onboarding.flows import failures, keeping, schedule
+from onboarding.log_context import lines_name
 from onboarding.models import Device, PoderoUser
 from onboarding.states import Actor, Event
 
@@ -33,6 +34,7 @@ def confirm_device(*, device: Device, now: datetime) -> None:
             device.attempt.note(Event.DEVICE_CONFIRMED, at=now, actor=Actor.CUSTOMER)
 
 
+@lines_name("device")
 def switch_optimization(*, client: podero.PoderoClient, device: Device, now: datetime) -> bool:
     """Bring Podero in line with what is wanted for the device; otherwise plan the next try.
 

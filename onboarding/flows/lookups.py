@@ -9,6 +9,7 @@ from django.db import transaction
 
 from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, schedule
+from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.states import Actor, Event, FailureCode, State
 
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 PATIENCE = timedelta(hours=24)
 
 
+@lines_name("attempt")
 def look_up_attempt(
     *, client: podero.PoderoClient, attempt: OnboardingSession, now: datetime
 ) -> bool:

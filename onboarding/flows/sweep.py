@@ -31,6 +31,7 @@ Row = TypeVar("Row")
 def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(State.RETURNED, now=now)
     return _each(
+        client,
         due.select_related("podero_user", "consent")[:BATCH],
         lambda attempt, at: returning.verify_return(client=client, attempt=attempt, now=at),
         now=now,
@@ -40,6 +41,7 @@ def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
 def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(*AWAITING_DEVICE, now=now).filter(podero_id__isnull=False)
     return _each(
+        client,
         due.select_related("podero_user", "consent")[:BATCH],
         lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
         now=now,
@@ -49,6 +51,7 @@ def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
 def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = Device.objects.due(now=now).select_related("podero_user", "attempt")
     return _each(
+        client,
         due[:BATCH],
         lambda device, at: devices.switch_optimization(client=client, device=device, now=at),
         now=now,
@@ -62,6 +65,7 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
         oldest__lte=now - devices.UNWATCHED_PERIOD, podero_id__isnull=False
     )
     return _each(
+        client,
         due.order_by("oldest")[:BATCH],
         lambda customer, at: devices.refresh_devices(client=client, customer=customer, now=at),
         now=now,
@@ -97,12 +101,18 @@ def _clock_from(now: datetime) -> Callable[[], datetime]:
     return lambda: now + timedelta(seconds=time.monotonic() - started)
 
 
-def _each(rows: Iterable[Row], act: Callable[[Row, datetime], bool], *, now: datetime) -> int:
+def _each(
+    client: podero.PoderoClient,
+    rows: Iterable[Row],
+    act: Callable[[Row, datetime], bool],
+    *,
+    now: datetime,
+) -> int:
     clock = _clock_from(now)
     ends_at = now + timedelta(seconds=PASS_SECONDS)
     taken = unanswered = 0
     for row in rows:
-        if unanswered == UNANSWERED_LIMIT or clock() > ends_at:
+        if unanswered == UNANSWERED_LIMIT or clock() > ends_at or client.is_shut:
             break
         taken += 1
         unanswered = 0 if act(row, clock()) else unanswered + 1

@@ -22,7 +22,15 @@ from django.utils import timezone
 
 from onboarding.flows import withdrawal
 from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
-from onboarding.models import Device, ErasedCount, Mail, PoderoUser, UsedHandoff
+from onboarding.models import (
+    Breaker,
+    Device,
+    ErasedCount,
+    JobRun,
+    Mail,
+    PoderoUser,
+    UsedHandoff,
+)
 from onboarding.states import Actor, Event, State
 from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
 from tests.journeys.customer import Customer
@@ -37,6 +45,8 @@ IMPERSONAL = {
     ContentType: "names of tables",
     UsedHandoff: "a digest of a random number",
     ErasedCount: "numbers",
+    Breaker: "how Podero is doing",
+    JobRun: "when jobs ran",
 }
 
 
