@@ -6,6 +6,7 @@ import logging
 from typing import Any, Final
 
 import sentry_sdk
+from sentry_sdk.integrations.atexit import AtexitIntegration
 from sentry_sdk.integrations.celery import CeleryIntegration
 from sentry_sdk.integrations.django import DjangoIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration
@@ -31,7 +32,7 @@ def start(dsn: str, *, site: str, transport: Any = None) -> None:
         dsn=dsn,
         environment=site,
         transport=transport,
-        send_default_pii=False,
+        # `send_default_pii` is off unless it is set, and setting it at all is deprecated.
         include_local_variables=False,
         include_source_context=False,
         max_request_body_size="never",
@@ -41,6 +42,7 @@ def start(dsn: str, *, site: str, transport: Any = None) -> None:
         server_name="",
         default_integrations=False,
         integrations=[
+            AtexitIntegration(callback=lambda _pending, _timeout: None),
             DjangoIntegration(middleware_spans=False, signals_spans=False),
             CeleryIntegration(monitor_beat_tasks=False),
             LoggingIntegration(level=None, event_level=logging.ERROR),

@@ -20,6 +20,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import RedisError
 
 from onboarding.clients import is_refused
 from onboarding.metrics import breaker_state
@@ -29,7 +30,11 @@ SERVER_SECONDS = 1.0
 KEPT_SECONDS = 3.0
 
 OK = "ok"
-_IMPATIENT = {"socket_connect_timeout": SERVER_SECONDS, "socket_timeout": SERVER_SECONDS}
+_IMPATIENT = {
+    "socket_connect_timeout": SERVER_SECONDS / 2,
+    "socket_timeout": SERVER_SECONDS / 2,
+    "max_retries": 0,
+}
 
 
 class Part:
@@ -83,10 +88,10 @@ def _broker() -> str:
             transport_options=_IMPATIENT if settings.REDIS_URL else {},
         ) as broker:
             # Opening a channel asks the server, once.
-            broker.channel()
-    except (OperationalError, ChannelError, OSError):
+            is_open = broker.default_channel is not None
+    except (OperationalError, ChannelError, RedisError, OSError):
         return "unreachable"
-    return OK
+    return OK if is_open else "unreachable"
 
 
 def _cache() -> str:

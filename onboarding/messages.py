@@ -11,6 +11,7 @@ from celery import Task, current_app
 from django.conf import settings
 from kombu import pools
 from kombu.exceptions import ChannelError, LimitExceeded, OperationalError
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ def send(task: Task[Any, Any], **arguments: int) -> bool:
     try:
         with _producers().acquire(block=True, timeout=ANSWER_SECONDS) as producer:
             task.apply_async(kwargs=arguments, producer=producer, retry=False)
-    except (OperationalError, ChannelError, LimitExceeded, OSError) as error:
+    except (OperationalError, ChannelError, LimitExceeded, RedisError, OSError) as error:
         _away_until = time.monotonic() + AWAY_SECONDS
         logger.warning(
             "Broker could not be reached",
@@ -53,7 +54,7 @@ def _producers() -> Any:
         options = {
             "socket_connect_timeout": CONNECT_SECONDS,
             "socket_timeout": ANSWER_SECONDS,
-            "retry_on_timeout": False,
+            "max_retries": 0,
         }
     connection = current_app.connection_for_write(
         connect_timeout=CONNECT_SECONDS, transport_options=options
