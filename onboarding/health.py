@@ -47,7 +47,7 @@ class Part:
         self._within = within_seconds
         self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
-        self._word = ""
+        self._word = "unknown"
         self._answered_at = float("-inf")
         self._thread: threading.Thread | None = None
 
@@ -57,7 +57,7 @@ class Part:
             if time.monotonic() - self._answered_at < self._kept_seconds:
                 return self._word
             if self._thread is None or not self._thread.is_alive():
-                self._word = ""
+                self._word = "unknown"
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
             thread = self._thread
