@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # How old the picture of the shared row may be, and how often good calls are reported meanwhile.
 FRESH_SECONDS = 1.0
+# While it is shut, those who come have time to look whether it still is.
+FRESH_SECONDS_WHILE_SHUT = 0.2
 # When to ask again while somebody else's probe is under way.
 PROBED_SECONDS = 2.0
 
@@ -160,7 +162,9 @@ class SharedGate:
     def _state(self) -> Breaker:
         with self._lock:
             picture = self._picture
-            if picture is not None and time.monotonic() - self._looked_at < FRESH_SECONDS:
+            is_shut = picture is not None and picture.is_open
+            fresh = FRESH_SECONDS_WHILE_SHUT if is_shut else FRESH_SECONDS
+            if picture is not None and time.monotonic() - self._looked_at < fresh:
                 return picture
             # One thread looks, the others do with what was seen before.
             self._looked_at = time.monotonic()

@@ -189,6 +189,12 @@ def test_servers_replace_what_is_embedded(load: Load) -> None:
     assert settings["CACHES"]["default"]["LOCATION"] == "redis://cache:6379/0"
 
 
+def test_half_of_the_threads_may_wait_on_podero(load: Load) -> None:
+    assert load(WEB_THREADS="20")["PODERO_MAX_WAITING"] == 10
+    assert load(WEB_THREADS="1")["PODERO_MAX_WAITING"] == 1
+    assert load(WEB_THREADS="20", PODERO_MAX_WAITING="3")["PODERO_MAX_WAITING"] == 3
+
+
 def test_country_stands_for_its_price_zone(load: Load) -> None:
     assert load(PODERO_PRICE_ZONE="de")["PODERO_PRICE_ZONE"] == "DE_LU"
 
