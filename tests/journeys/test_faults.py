@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from onboarding.clients import podero_client, podero_gate
+from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
-from onboarding.models import Breaker, Device, OnboardingSession
+from onboarding.models import Device, OnboardingSession
+from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
@@ -125,8 +126,7 @@ def arm(simulator: RunningSimulator, endpoint: str, fault: str) -> None:
 def recover(simulator: RunningSimulator) -> None:
     """Podero is well again, and whatever pause it had asked for is over."""
     simulator.control.clear_faults()
-    Breaker.objects.update(open_until=timezone.now())
-    podero_gate().forget()
+    let_the_breaker_rest()
 
 
 def one_user_and_linked(simulator: RunningSimulator, customer: Customer) -> None:

@@ -13,6 +13,7 @@ from onboarding.clients import podero_client, podero_gate
 from onboarding.flows import schedule
 from onboarding.flows.sweep import sweep
 from onboarding.models import Breaker, OnboardingSession
+from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer
 from tests.journeys.customer import Customer, heading_of
 from tests.simulator.launch import RunningSimulator
@@ -33,9 +34,8 @@ def calls(simulator: RunningSimulator) -> int:
 
 
 def the_wait_is_over() -> None:
-    Breaker.objects.update(open_until=timezone.now())
     OnboardingSession.objects.filter(next_try_at__isnull=False).update(next_try_at=timezone.now())
-    podero_gate().forget()
+    let_the_breaker_rest()
 
 
 def go_down(simulator: RunningSimulator, customers: list[Customer]) -> None:
