@@ -79,15 +79,14 @@ class Breaker(models.Model):
         rows = cls._rows()
         counted = rows.filter(Q(closed_at=None) | Q(closed_at__lt=entered_at), open_until=None)
         window = counted.filter(window_started_at__gt=now - WINDOW)
-        if not window.update(calls=F("calls") + calls, failures=F("failures") + failures):
-            older = counted.filter(window_started_at__lte=now - WINDOW)
-            if not older.update(window_started_at=now, calls=calls, failures=failures):
-                _row, is_new = cls.objects.get_or_create(
-                    pk=cls.ONLY,
-                    defaults={"window_started_at": now, "calls": calls, "failures": failures},
-                )
-                if not is_new:
-                    return False
+        older = counted.filter(window_started_at__lte=now - WINDOW)
+        more = {"calls": F("calls") + calls, "failures": F("failures") + failures}
+        if not window.update(**more) and not older.update(
+            window_started_at=now, calls=calls, failures=failures
+        ):
+            # There was no row yet, or another process has just begun the window.
+            cls.objects.get_or_create(pk=cls.ONLY, defaults={"window_started_at": now})
+            window.update(**more)
         failing = rows.filter(
             open_until=None,
             failures__gte=FAILURES_TO_OPEN,

@@ -176,8 +176,13 @@ def test_many_at_the_same_instant_get_one_probe() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failures_at_the_same_instant_open_it_once() -> None:
-    barrier = Barrier(8)
+@pytest.mark.parametrize("has_older_window", [False, True])
+def test_failures_at_the_same_instant_are_all_counted_and_open_it_once(
+    has_older_window: bool,
+) -> None:
+    if has_older_window:
+        fail(2, at=NOON - WINDOW)
+    barrier = Barrier(4)
 
     def report(_number: int) -> bool:
         barrier.wait(10)
@@ -186,8 +191,9 @@ def test_failures_at_the_same_instant_open_it_once() -> None:
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(8) as pool:
-        opened_by = sum(pool.map(report, range(8)))
+    with ThreadPoolExecutor(4) as pool:
+        assert not any(pool.map(report, range(4)))
 
-    assert opened_by == 1
-    assert Breaker.objects.get().is_open
+    assert (Breaker.objects.get().calls, Breaker.objects.get().failures) == (4, 4)
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(report, range(4))) == 1
