@@ -355,9 +355,8 @@ LOG_FORMAT = env.choice("LOG_FORMAT", choices=["json", "line"], default="line" i
 # Names each request in all lines, tasks and calls that come of it.
 DJANGO_GUID = {
     "GUID_HEADER_NAME": "X-Request-ID",
-    "UUID_FORMAT": "string",
     "EXPOSE_HEADER": False,
-    "INTEGRATIONS": [CeleryIntegration(uuid_length=32)],
+    "INTEGRATIONS": [CeleryIntegration()],
 }
 METRICS_TOKEN = env.bearer_token("METRICS_TOKEN")
 # Read by prometheus_client when it is imported: each process counts in a file of its own there.
