@@ -160,3 +160,13 @@ def test_user_delete_status_can_be_200(partner: Partner, control: SimulatorContr
     reply = partner.call("DELETE", f"{partner.users}/{partner.user_id()}")
 
     assert reply.status_code == 200
+
+
+def test_customer_number_may_be_taken_twice_where_podero_would_allow_it(
+    partner: Partner, control: SimulatorControl
+) -> None:
+    control.settings(duplicates_allowed=True)
+    partner.create_user()
+
+    assert partner.create_user().status_code == 200
+    assert [user["external_user_id"] for user in control.state()["users"]] == ["C-1", "C-1"]
