@@ -5,8 +5,11 @@ https://gunicorn.org/reference/settings/ ; the command line and GUNICORN_CMD_ARG
 
 import os
 from pathlib import Path
+from typing import Any
 
 from config import env
+from config.logs import formatter
+from config.processes import forget_ended_processes
 
 env.read_file(Path(__file__).with_name(".env"))
 
@@ -35,16 +38,12 @@ logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {
-            "()": "config.logs.LineFormatter",
-            "format": "{asctime} {levelname} {name} {message}",
-            "style": "{",
-        },
+        "chosen": formatter(os.environ.get("LOG_FORMAT") or "json"),
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": "chosen",
             "stream": "ext://sys.stderr",
         },
     },
@@ -64,3 +63,8 @@ logconfig_dict = {
 
 # gunicorn would open a control socket below the home directory.
 control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    """Begin to count anew; a worker that is replaced later leaves its counts behind."""
+    forget_ended_processes(Path(os.environ.get("VAR_DIR") or "var") / "metrics")

@@ -246,6 +246,21 @@ def mail_server(name: str) -> dict[str, Any]:
     return settings
 
 
+def sentry_dsn(name: str) -> str:
+    """A Sentry project's address, with its key in front of the host."""
+    value = text(name)
+    if value:
+        expected = "a Sentry address such as https://key@sentry.example/1"
+        try:
+            parts = urlsplit(value)
+        except ValueError as error:
+            raise _wrong(name, expected) from error
+        is_whole = bool(parts.hostname and parts.username and parts.path.strip("/"))
+        if parts.scheme not in {"https", "http"} or not is_whole:
+            raise _wrong(name, expected)
+    return value
+
+
 def logo(name: str) -> str:
     """A path on this site: the policy lets browsers fetch nothing from anywhere else."""
     value = text(name)

@@ -1,7 +1,8 @@
-"""Headers that every answer carries."""
+"""Headers that every answer carries, and the name of each request."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from csp.constants import NONE
@@ -9,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
+_PLAUSIBLE_ID = re.compile("[0-9a-fA-F]{32}|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
@@ -26,6 +28,23 @@ def probes(
             return get_response(request)
         answer: HttpResponse = view(request, *args, **kwargs)
         return answer
+
+    return middleware
+
+
+def plausible_request_ids(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Believe a proxy's X-Request-ID only if it is a plain UUID; otherwise there will be ours.
+
+    It goes into logs, into the answer and on to Podero, so nobody may put words into it.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if not _PLAUSIBLE_ID.fullmatch(request.META.get("HTTP_X_REQUEST_ID", "")):
+            request.META.pop("HTTP_X_REQUEST_ID", None)
+            request.__dict__.pop("headers", None)
+        return get_response(request)
 
     return middleware
 

@@ -6,6 +6,7 @@ Celery: https://docs.celeryq.dev/en/stable/userguide/configuration.html
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
+from django_guid.integrations.celery import CeleryIntegration
 
-from config import env
+from config import env, logs, sentry
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_file(BASE_DIR / ".env")
@@ -55,6 +57,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "axes",
     "csp",
+    "django_guid",
 ]
 MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
@@ -62,6 +65,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.frames",
     "config.middleware.probes",
+    "config.middleware.plausible_request_ids",
+    "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -114,9 +119,9 @@ else:
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.caching.RedisWhileItAnswers",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        "OPTIONS": {"socket_connect_timeout": 0.2, "socket_timeout": 0.2},
     }
     if REDIS_URL
     else {
@@ -147,6 +152,8 @@ else:
         "polling_interval": 0.05,
     }
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A worker waits for its broker for as long as it takes.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -206,7 +213,14 @@ if not PODERO_AUTH_TOKEN and not (PODERO_CLIENT_ID and PODERO_CLIENT_SECRET):
     )
 PODERO_CONNECT_HOSTS = env.hosts("PODERO_CONNECT_HOSTS", default=["connect.podero.com"])
 PODERO_PRICE_ZONE = env.price_zone("PODERO_PRICE_ZONE")
-PODERO_MAX_WAITING = env.whole_number("PODERO_MAX_WAITING", default=4, at_least=1, at_most=1000)
+# Threads of one web process; gunicorn.conf.py makes as many.
+WEB_THREADS = env.whole_number("WEB_THREADS", default=8, at_least=1, at_most=1000)
+PODERO_MAX_WAITING = env.whole_number(
+    "PODERO_MAX_WAITING", default=max(WEB_THREADS // 2, 1), at_least=1, at_most=1000
+)
+PODERO_CALLS_PER_SECOND = env.whole_number(
+    "PODERO_CALLS_PER_SECOND", default=0, at_least=1, at_most=10_000
+)
 PODERO_TIMEOUT_SECONDS = env.whole_number(
     "PODERO_TIMEOUT_SECONDS", default=8, at_least=1, at_most=60
 )
@@ -391,23 +405,35 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
     }
 }
 
-# --- Logging --------------------------------------------------------------------------------
+# --- Logging and watching -------------------------------------------------------------------
+
+LOG_FORMAT = env.choice("LOG_FORMAT", choices=["json", "line"], default="line" if DEBUG else "json")
+# Names each request in all lines, tasks and calls that come of it.
+DJANGO_GUID = {
+    "GUID_HEADER_NAME": "X-Request-ID",
+    "EXPOSE_HEADER": False,
+    "INTEGRATIONS": [CeleryIntegration()],
+}
+METRICS_TOKEN = env.bearer_token("METRICS_TOKEN")
+# Read by prometheus_client when it is imported: each process counts in a file of its own there.
+METRICS_DIR = VAR_DIR / "metrics"
+METRICS_DIR.mkdir(mode=0o700, exist_ok=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(METRICS_DIR)
+SENTRY_DSN = env.sentry_dsn("SENTRY_DSN")
+if SENTRY_DSN:
+    sentry.start(SENTRY_DSN, site=SITE_URL)
 
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"keys_out": {"()": "config.logs.KeysOut"}},
     "formatters": {
-        "line": {
-            "()": "config.logs.LineFormatter",
-            "format": "{asctime} {levelname} {name} {message}",
-            "style": "{",
-        },
+        "chosen": logs.formatter(LOG_FORMAT),
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
+            "formatter": "chosen",
             "filters": ["keys_out"],
         },
     },
@@ -417,6 +443,8 @@ LOGGING: dict[str, Any] = {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
         "axes": {"level": "WARNING"},
+        # It tells of each id that it makes, hands on or forgets.
+        "django_guid": {"level": "ERROR"},
         "kombu": {"level": "WARNING"},
         "celery.beat": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

@@ -10,17 +10,31 @@ from functools import cache
 
 from django.conf import settings
 from django.core.cache import cache as shared_cache
+from django_guid import get_guid
 from redis.exceptions import RedisError
 
-from onboarding import podero
+from onboarding import metrics, podero
+from onboarding.gate import SharedGate
+from onboarding.pace import Counter, CounterInCache, CounterInFile, Pace
 
 logger = logging.getLogger(__name__)
 
+_REFUSED_KEY = "podero-refused"
+_REFUSED_SECONDS = 600
 _TOKEN_KEY = "podero-token"  # noqa: S105
 
 
 class TooManyWaiting(Exception):
     """So many requests of this process wait on Podero that another one would only queue up."""
+
+
+@contextmanager
+def _without_cache() -> Iterator[None]:
+    """Go on as if the cache were empty when it cannot be reached."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        logger.warning("Cache could not be reached", extra={"reason": type(error).__name__})
 
 
 class CachedToken:
@@ -35,27 +49,20 @@ class CachedToken:
 
     def get(self) -> str | None:
         token: str | None = None
-        with self._without_cache():
+        with _without_cache():
             token = shared_cache.get(self._key)
         return token or self._own.get()
 
     def set(self, token: str, seconds: float) -> None:
         self._own.set(token, seconds)
-        with self._without_cache():
+        with _without_cache():
             shared_cache.set(self._key, token, timeout=max(int(seconds), 1))
 
     def discard(self, token: str) -> None:
         self._own.discard(token)
-        with self._without_cache():
+        with _without_cache():
             if shared_cache.get(self._key) == token:
                 shared_cache.delete(self._key)
-
-    @contextmanager
-    def _without_cache(self) -> Iterator[None]:
-        try:
-            yield
-        except (RedisError, OSError) as error:
-            logger.warning("Cache could not be reached", extra={"reason": type(error).__name__})
 
 
 @cache
@@ -67,8 +74,30 @@ def podero_client() -> podero.PoderoClient:
         token_source=_token_source(),
         connect_hosts=settings.PODERO_CONNECT_HOSTS,
         timeouts=_timeouts(settings.PODERO_TIMEOUT_SECONDS),
-        on_call=_log_call,
+        on_call=_note_call,
+        gate=podero_gate(),
+        request_id=get_guid,
     )
+
+
+@cache
+def podero_gate() -> SharedGate:
+    """What every call of this process has to pass, those for a token included."""
+    return SharedGate(
+        # A probe that has not concluded by then never will: its process is gone.
+        lease_seconds=settings.PODERO_TIMEOUT_SECONDS + 5,
+        pace=_pace(),
+    )
+
+
+def _pace() -> Pace | None:
+    ceiling = settings.PODERO_CALLS_PER_SECOND
+    if not ceiling:
+        return None
+    counter: Counter = CounterInFile(settings.VAR_DIR / "podero-calls")
+    if settings.REDIS_URL:
+        counter = CounterInCache()
+    return Pace(calls_per_second=ceiling, counter=counter)
 
 
 def _timeouts(seconds: float) -> podero.Timeouts:
@@ -89,11 +118,36 @@ def _token_source() -> podero.FixedToken | podero.ClientCredentialsToken:
         client_secret=settings.PODERO_CLIENT_SECRET,
         # Another environment or client must never be handed this one's token.
         store=CachedToken(f"{_TOKEN_KEY}:{settings.PODERO_BASE_URL}:{settings.PODERO_CLIENT_ID}"),
+        on_call=_note_call,
+        gate=podero_gate(),
+        request_id=get_guid,
     )
 
 
-def _log_call(endpoint: str, outcome: str, seconds: float) -> None:
-    level = logging.INFO if outcome == "ok" else logging.WARNING
+_refused = threading.Event()
+
+
+def is_refused() -> bool:
+    """Whether Podero did not accept our credentials when it was last asked, in any process."""
+    return bool(shared_cache.get(_REFUSED_KEY))
+
+
+def _note_credentials(endpoint: str, outcome: str) -> None:
+    if outcome == podero.Code.UNAUTHORIZED:
+        _refused.set()
+        with _without_cache():
+            shared_cache.set(_REFUSED_KEY, "yes", timeout=_REFUSED_SECONDS)
+    elif outcome == "ok" and endpoint != "fetch_token" and _refused.is_set():
+        _refused.clear()
+        with _without_cache():
+            shared_cache.delete(_REFUSED_KEY)
+
+
+def _note_call(endpoint: str, outcome: str, seconds: float) -> None:
+    metrics.note_call(endpoint, outcome, seconds)
+    _note_credentials(endpoint, outcome)
+    is_calm = outcome in ("ok", *podero.NOT_MADE)
+    level = logging.INFO if is_calm else logging.WARNING
     logger.log(
         level,
         "Podero called",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from celery import Task, shared_task
+from celery.signals import task_success
+from django.conf import settings
 from django.utils import timezone
-from kombu.exceptions import ChannelError, OperationalError
 
+from onboarding import messages
 from onboarding.clients import podero_client
 from onboarding.flows import (
     charging,
@@ -26,9 +27,14 @@ from onboarding.flows import (
     throttling,
 )
 from onboarding.letters import mail_server
-from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser, Reconnection
-
-logger = logging.getLogger(__name__)
+from onboarding.models import (
+    ChargeWish,
+    Device,
+    JobRun,
+    OnboardingSession,
+    PoderoUser,
+    Reconnection,
+)
 
 # 20,000 rows of a kind: what is left is taken up the next day.
 _ERASING_PASSES = 40
@@ -36,13 +42,15 @@ _ERASING_PASSES = 40
 
 def nudge(task: Task[Any, Any], **ids: int) -> None:
     """Have `task` done soon. Without a broker nothing is lost but time: the beat finds the row."""
-    try:
-        task.apply_async(kwargs=ids, retry=False)
-    except (OperationalError, ChannelError, OSError) as error:
-        logger.warning(
-            "Broker could not be reached",
-            extra={"task": task.name, "reason": type(error).__name__},
-        )
+    messages.send(task, **ids)
+
+
+@task_success.connect
+def remember_success(sender: Task[Any, Any], **_more: Any) -> None:
+    """Keep when each scheduled task last did its work, for whoever watches."""
+    job = sender.name.removeprefix("onboarding.")
+    if job in settings.CELERY_BEAT_SCHEDULE:
+        JobRun.record_success(job, at=timezone.now())
 
 
 @shared_task(name="onboarding.verify_return")

@@ -103,4 +103,5 @@ urlpatterns = [
     path("brand.<str:version>.css", brand.brand_css, name="brand_css"),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
+    path("health/metrics", health.prometheus, name="health_metrics"),
 ]

@@ -71,6 +71,7 @@ def local_environment(given: Mapping[str, str]) -> LocalEnvironment:
     var_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     variables |= {"VAR_DIR": str(var_dir), "PORT": str(port)}
 
+    variables.setdefault("LOG_FORMAT", "line")
     variables.setdefault("SITE_URL", f"http://localhost:{port}")
     if "SECRET_KEY" not in variables:
         variables["SECRET_KEY"] = _kept_secret(var_dir / "secret_key")

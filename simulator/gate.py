@@ -56,6 +56,7 @@ def leave(response: Response) -> Response:
         "status": response.status_code,
         "fields": _field_names(),
         "query": sorted(request.args),
+        "request_id": request.headers.get("X-Request-ID"),
         "milliseconds": round((time.monotonic() - g.started) * 1000, 2),
     }
     if armed is not None:

@@ -13,6 +13,7 @@ import pytest
 from django.core.cache import cache
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from onboarding import clients
 from tests import network, servers
 from tests.connected import keys_of, podero_settings  # noqa: F401  (fixtures)
 from tests.simulator.launch import RunningSimulator, start_simulator
@@ -45,6 +46,8 @@ def missing(what: str) -> NoReturn:
 def _empty_cache() -> Iterator[None]:
     yield
     cache.clear()
+    # What one test's faults have taught about Podero is of no use to the next one.
+    clients.podero_gate().forget()
 
 
 @pytest.fixture(scope="session")

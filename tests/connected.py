@@ -7,10 +7,18 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.utils import timezone
 
 from onboarding import clients
+from onboarding.models import Breaker
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
+
+
+def let_the_breaker_rest() -> None:
+    """As if the time had passed for which Podero is left alone; the clock of the gate is real."""
+    Breaker.objects.update(open_until=timezone.now())
+    clients.podero_gate().forget()
 
 
 @pytest.fixture
@@ -19,8 +27,10 @@ def podero_settings(simulator: RunningSimulator, settings: Any) -> Iterator[Any]
     settings.PODERO_BASE_URL = simulator.base_url
     settings.PODERO_CONNECT_HOSTS = frozenset({simulator.host})
     clients.podero_client.cache_clear()
+    clients.podero_gate.cache_clear()
     cache.clear()
     yield settings
+    clients.podero_gate.cache_clear()
     clients.podero_client.cache_clear()
 
 

@@ -11,11 +11,13 @@ import secrets
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -208,6 +210,12 @@ class RunningApp:
             text=True,
             timeout=60,
         )
+
+    def forget_podero(self) -> None:
+        """Close the breaker, as if the wait were over and Podero well; embedded database only."""
+        with closing(sqlite3.connect(self.var_dir / "db.sqlite3", timeout=20)) as database:
+            database.execute("DELETE FROM onboarding_breaker")
+            database.commit()
 
     def log_file(self, name: str) -> Path:
         """Return the log of `web`, `worker` or `beat`."""

@@ -19,6 +19,8 @@ from tests.settings import ENVIRONMENT
 
 # Read by gunicorn.conf.py, not by the settings.
 WEB_VARIABLES = {"PORT", "WEB_WORKERS", "WEB_THREADS", "WEB_LOG_LEVEL"}
+# Read by both.
+WEB_TOO = {"VAR_DIR", "LOG_FORMAT"}
 
 Load = Callable[..., dict[str, Any]]
 
@@ -62,6 +64,11 @@ NONSENSE = [
     ("PODERO_CONNECT_HOSTS", "https://connect.podero.com", "host names such as"),
     ("PODERO_PRICE_ZONE", "Austria", "one of "),
     ("PODERO_MAX_WAITING", "-1", "a whole number from 1 to 1000"),
+    ("PODERO_CALLS_PER_SECOND", "0", "a whole number from 1 to 10000"),
+    ("WEB_THREADS", "none", "a whole number from 1 to 1000"),
+    ("LOG_FORMAT", "xml", "one of json, line"),
+    ("METRICS_TOKEN", "two words", "a token without spaces"),
+    ("SENTRY_DSN", "https://sentry.example/1", "a Sentry address such as"),
     ("PODERO_TIMEOUT_SECONDS", "8.5", "a whole number from 1 to 60"),
     ("ONBOARDING_ACTIVATION", "later", "one of after_return, immediately"),
     ("PORTAL_URL", "portal.alpenstrom.example", "an https address, or http for localhost"),
@@ -195,6 +202,12 @@ def test_servers_replace_what_is_embedded(load: Load) -> None:
     assert settings["CACHES"]["default"]["LOCATION"] == "redis://cache:6379/0"
 
 
+def test_half_of_the_threads_may_wait_on_podero(load: Load) -> None:
+    assert load(WEB_THREADS="20")["PODERO_MAX_WAITING"] == 10
+    assert load(WEB_THREADS="1")["PODERO_MAX_WAITING"] == 1
+    assert load(WEB_THREADS="20", PODERO_MAX_WAITING="3")["PODERO_MAX_WAITING"] == 3
+
+
 def test_country_stands_for_its_price_zone(load: Load) -> None:
     assert load(PODERO_PRICE_ZONE="de")["PODERO_PRICE_ZONE"] == "DE_LU"
 
@@ -221,7 +234,7 @@ def test_example_file_lists_what_is_really_read() -> None:
 
     assert len(listed) == len(set(listed))
     assert set(listed) == read | WEB_VARIABLES
-    assert set(re.findall(r"os\.environ\.get\(.([A-Z_]+).\)", web)) == WEB_VARIABLES
+    assert set(re.findall(r"os\.environ\.get\(.([A-Z_]+).\)", web)) == WEB_VARIABLES | WEB_TOO
     # What the tests leave out, a developer's .env would decide.
     assert set(ENVIRONMENT) == read
     assert set(PRODUCTION) <= read

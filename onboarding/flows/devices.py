@@ -10,6 +10,7 @@ from django.db import transaction
 
 from onboarding import podero
 from onboarding.flows import failures, keeping, podero_users, schedule
+from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event
 
@@ -68,6 +69,7 @@ def recall_doubtful_confirmations(*, now: datetime) -> int:
     return recalled
 
 
+@lines_name("device")
 def switch_optimization(*, client: podero.PoderoClient, device: Device, now: datetime) -> bool:
     """Bring Podero in line with what is wanted for the device; otherwise plan the next try.
 

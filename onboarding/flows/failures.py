@@ -7,6 +7,7 @@ from onboarding.states import FailureCode
 
 _CODES = {
     "rate_limited": FailureCode.BUSY,
+    "paced": FailureCode.BUSY,
     "unauthorized": FailureCode.UNAUTHORIZED,
     "forbidden": FailureCode.UNAUTHORIZED,
     "not_found": FailureCode.REFUSED,

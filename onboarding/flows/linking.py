@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from onboarding import podero
 from onboarding.flows import failures, podero_users, schedule
+from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.models.attempts import last_moment_of
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
@@ -31,6 +32,7 @@ class UnableToOpen(Exception):
     """Podero gave no form. The attempt says why, and whether trying again may help."""
 
 
+@lines_name("attempt")
 def open_hosted_form(
     *, client: podero.PoderoClient, attempt: OnboardingSession, now: datetime
 ) -> str:
@@ -122,10 +124,12 @@ def _record_failure(
     if not error.is_retryable:
         _fail(attempt, code, now=now, status=error.status)
         return
-    tries = attempt.tries + 1
+    # A call that was not made costs Podero nothing, so the page goes on for as long as it takes.
+    tries = max(attempt.tries + (not error.is_held_back), 1)
+    is_news = not error.is_held_back or attempt.failure_code != code
     when = schedule.next_try(now=now, tries=tries, first_seconds=3, ceiling_seconds=60, error=error)
     with transaction.atomic():
-        if attempt.release(tries=tries, next_try_at=when, failure_code=code):
+        if attempt.release(tries=tries, next_try_at=when, failure_code=code) and is_news:
             attempt.note(
                 Event.OPEN_FAILED,
                 at=now,

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, schedule
+from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.states import Actor, Event, FailureCode, State
 
@@ -20,6 +21,7 @@ FAILED_CHECKS = 6
 PATIENCE = timedelta(hours=24)
 
 
+@lines_name("attempt")
 def look_up_attempt(
     *, client: podero.PoderoClient, attempt: OnboardingSession, now: datetime
 ) -> bool:

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, schedule
+from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.states import Actor, Event, FailureCode, State, sources_of
 
@@ -72,6 +73,7 @@ def record_cancel(*, attempt: OnboardingSession, now: datetime) -> None:
         attempt.refresh_from_db()
 
 
+@lines_name("attempt")
 def verify_return(
     *, client: podero.PoderoClient, attempt: OnboardingSession, now: datetime
 ) -> bool:

@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 
 from onboarding import podero
 
+# Those who were told to wait come back over so long a time, and at least half of the wait.
+SPREAD_SECONDS = 15.0
+
 # When an attempt that did not come back is looked up, counted from when its form was opened;
 # once more when the form has run out for certain.
 LOOKUPS = (
@@ -30,5 +33,6 @@ def next_try(
     # Customers who failed together must not come back together.
     delay *= random.uniform(0.8, 1.2)  # noqa: S311
     if error is not None and error.retry_after_seconds is not None:
-        delay = max(delay, error.retry_after_seconds)
+        asked = error.retry_after_seconds
+        delay = max(delay, asked + random.uniform(0, max(SPREAD_SECONDS, asked / 2)))  # noqa: S311
     return now + timedelta(seconds=delay)

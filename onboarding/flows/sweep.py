@@ -46,6 +46,7 @@ Row = TypeVar("Row")
 def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(State.RETURNED, now=now)
     return _each(
+        client,
         due.select_related("podero_user", "consent")[:BATCH],
         lambda attempt, at: returning.verify_return(client=client, attempt=attempt, now=at),
         now=now,
@@ -55,6 +56,7 @@ def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
 def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(*AWAITING_DEVICE, now=now).filter(podero_id__isnull=False)
     return _each(
+        client,
         due.select_related("podero_user", "consent")[:BATCH],
         lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
         now=now,
@@ -63,6 +65,7 @@ def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
 
 def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> int:
     return _each(
+        client,
         Reconnection.objects.due(now=now).with_device()[:BATCH],
         lambda found, at: reconnecting.take_up(client=client, reconnection=found, now=at),
         now=now,
@@ -72,6 +75,7 @@ def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> 
 def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = Device.objects.due(now=now).select_related("podero_user", "attempt")
     return _each(
+        client,
         due[:BATCH],
         lambda device, at: devices.switch_optimization(client=client, device=device, now=at),
         now=now,
@@ -94,12 +98,13 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
             return True
         return devices.refresh_devices(client=client, customer=customer, now=at)
 
-    return _each(due.order_by("last_asked", "pk")[:BATCH], refresh, now=now)
+    return _each(client, due.order_by("last_asked", "pk")[:BATCH], refresh, now=now)
 
 
 def charge_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = ChargeWish.objects.due(now=now).select_related("device__podero_user", "device__attempt")
     return _each(
+        client,
         due[:BATCH],
         lambda wish, at: charging.carry_out(client=client, wish=wish, now=at),
         now=now,
@@ -109,6 +114,7 @@ def charge_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
 def fetch_due_savings(*, client: podero.PoderoClient, now: datetime) -> int:
     due = saving.due_for_savings(now=now).select_related("podero_user")
     return _each(
+        client,
         due[:BATCH],
         lambda device, at: saving.fetch_savings(client=client, device=device, now=at),
         now=now,
@@ -117,6 +123,7 @@ def fetch_due_savings(*, client: podero.PoderoClient, now: datetime) -> int:
 
 def remove_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     return _each(
+        client,
         removal.due_devices(now=now)[:BATCH],
         lambda device, at: removal.remove_device(client=client, device=device, now=at),
         now=now,
@@ -125,6 +132,7 @@ def remove_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
 
 def remove_due_customers(*, client: podero.PoderoClient, now: datetime) -> int:
     return _each(
+        client,
         removal.due_customers(now=now)[:BATCH],
         lambda customer, at: removal.remove_customer(client=client, customer=customer, now=at),
         now=now,
@@ -170,12 +178,18 @@ def _clock_from(now: datetime) -> Callable[[], datetime]:
     return lambda: now + timedelta(seconds=time.monotonic() - started)
 
 
-def _each(rows: Iterable[Row], act: Callable[[Row, datetime], bool], *, now: datetime) -> int:
+def _each(
+    client: podero.PoderoClient,
+    rows: Iterable[Row],
+    act: Callable[[Row, datetime], bool],
+    *,
+    now: datetime,
+) -> int:
     clock = _clock_from(now)
     ends_at = now + timedelta(seconds=PASS_SECONDS)
     taken = unanswered = 0
     for row in rows:
-        if unanswered == UNANSWERED_LIMIT or clock() > ends_at:
+        if unanswered == UNANSWERED_LIMIT or clock() > ends_at or client.is_shut:
             break
         taken += 1
         unanswered = 0 if act(row, clock()) else unanswered + 1

@@ -1,11 +1,13 @@
 """What the app remembers. Each module holds one table's fields, constraints and named moves."""
 
 from onboarding.models.attempts import InvalidTransition, OnboardingSession, SessionEvent
+from onboarding.models.breakers import Breaker
 from onboarding.models.charge_wishes import ChargeWish
 from onboarding.models.consents import Consent, ConsentText
 from onboarding.models.devices import Device
 from onboarding.models.erasures import ErasedCount
 from onboarding.models.handoffs import UsedHandoff
+from onboarding.models.job_runs import JobRun
 from onboarding.models.leaving_reasons import LeavingReason
 from onboarding.models.mails import Mail
 from onboarding.models.podero_users import PoderoUser
@@ -13,12 +15,14 @@ from onboarding.models.reconnections import Reconnection
 from onboarding.models.tallies import Tally
 
 __all__ = [
+    "Breaker",
     "ChargeWish",
     "Consent",
     "ConsentText",
     "Device",
     "ErasedCount",
     "InvalidTransition",
+    "JobRun",
     "LeavingReason",
     "Mail",
     "OnboardingSession",

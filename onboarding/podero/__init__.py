@@ -19,6 +19,7 @@ from onboarding.podero.errors import (
     Unavailable,
     UnexpectedReply,
 )
+from onboarding.podero.gates import Gate, HeldBack, Outcome
 from onboarding.podero.replies import (
     Action,
     Cue,
@@ -29,14 +30,15 @@ from onboarding.podero.replies import (
     SavingsPeriod,
     User,
 )
-from onboarding.podero.retrying import Code
+from onboarding.podero.retrying import NOT_MADE, Code
 from onboarding.podero.token_stores import MemoryStore, TokenStore
 from onboarding.podero.tokens import ClientCredentialsToken, FixedToken, TokenSource
-from onboarding.podero.transport import OnCall
+from onboarding.podero.transport import OnCall, RequestId
 from onboarding.podero.zones import LANGUAGES, PRICE_ZONES, ZONE_TIMEZONES, price_zone_for
 
 __all__ = [
     "LANGUAGES",
+    "NOT_MADE",
     "PRICE_ZONES",
     "ZONE_TIMEZONES",
     "Action",
@@ -48,14 +50,18 @@ __all__ = [
     "DeviceType",
     "FixedToken",
     "Forbidden",
+    "Gate",
+    "HeldBack",
     "HostedSession",
     "MemoryStore",
     "NotFound",
     "OnCall",
+    "Outcome",
     "PoderoClient",
     "PoderoError",
     "Reauthentication",
     "Refused",
+    "RequestId",
     "Savings",
     "SavingsPeriod",
     "Timeouts",

@@ -13,10 +13,11 @@ from onboarding.podero import deadline
 from onboarding.podero.deadline import Timeouts
 from onboarding.podero.device_types import DeviceType
 from onboarding.podero.exchange import Call, Reply
+from onboarding.podero.gates import Gate
 from onboarding.podero.hosted_address import ConnectHosts
 from onboarding.podero.parsing import NotUnderstood
 from onboarding.podero.tokens import TokenSource
-from onboarding.podero.transport import OnCall, Transport
+from onboarding.podero.transport import OnCall, RequestId, Transport
 
 API_PATH: Final = "/api/partners/v2.0"
 
@@ -36,14 +37,26 @@ class Calls:
         timeouts: Timeouts,
         http: requests.Session | None,
         on_call: OnCall | None,
+        gate: Gate | None,
+        request_id: RequestId | None,
     ) -> None:
         self.org_path = f"/org/{path_segment(org_id)}"
         self.connect_hosts = ConnectHosts(connect_hosts)
         self._tokens = token_source
         self._transport = Transport(
-            base_url=base_url, timeouts=timeouts, http=http, on_call=on_call
+            base_url=base_url,
+            timeouts=timeouts,
+            http=http,
+            on_call=on_call,
+            gate=gate,
+            request_id=request_id,
         )
         self._own_host = ConnectHosts([urlsplit(base_url).netloc])
+
+    @property
+    def gate(self) -> Gate:
+        """What every call has to pass."""
+        return self._transport.gate
 
     def close(self) -> None:
         """Close the pooled connections."""

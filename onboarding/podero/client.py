@@ -12,10 +12,11 @@ from onboarding.podero.calls import Calls
 from onboarding.podero.cues import CueCalls
 from onboarding.podero.deadline import Timeouts
 from onboarding.podero.devices import DeviceCalls
+from onboarding.podero.gates import Gate
 from onboarding.podero.savings import SavingsCalls
 from onboarding.podero.sessions import SessionCalls
 from onboarding.podero.tokens import TokenSource
-from onboarding.podero.transport import OnCall
+from onboarding.podero.transport import OnCall, RequestId
 from onboarding.podero.users import UserCalls
 
 
@@ -26,6 +27,8 @@ class PoderoClient(UserCalls, SessionCalls, DeviceCalls, CueCalls, BoostCalls, S
     connect_hosts: hosts (`host` or `host:port`) that a hosted address may have.
     http: a session to use instead of one of its own, for instance with proxies set.
     on_call: told (endpoint, "ok" or a code, seconds) after each HTTP exchange.
+    gate: asked before and told after each HTTP exchange; see `gates.py`.
+    request_id: names the request that a call is made for, sent as X-Request-ID.
 
     Every method waits at most `timeouts.total_seconds` per endpoint it asks (`list_devices` and
     `find_device` ask up to four); `podero.within(seconds)` shortens that for a whole block.
@@ -43,6 +46,8 @@ class PoderoClient(UserCalls, SessionCalls, DeviceCalls, CueCalls, BoostCalls, S
         timeouts: Timeouts | None = None,
         http: requests.Session | None = None,
         on_call: OnCall | None = None,
+        gate: Gate | None = None,
+        request_id: RequestId | None = None,
     ) -> None:
         self._calls = Calls(
             base_url=base_url,
@@ -52,7 +57,14 @@ class PoderoClient(UserCalls, SessionCalls, DeviceCalls, CueCalls, BoostCalls, S
             timeouts=Timeouts() if timeouts is None else timeouts,
             http=http,
             on_call=on_call,
+            gate=gate,
+            request_id=request_id,
         )
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether a call would be held back just now."""
+        return self._calls.gate.is_shut
 
     def close(self) -> None:
         """Close the pooled connections."""

@@ -46,6 +46,11 @@ class PoderoError(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.cause_name = cause_name
 
+    @property
+    def is_held_back(self) -> bool:
+        """Whether the call was not made at all, by our own decision."""
+        return self.code in retrying.NOT_MADE
+
     def __str__(self) -> str:
         status = "" if self.status is None else f" ({self.status})"
         return f"{self.endpoint}: {self.code}{status}"
@@ -55,7 +60,7 @@ class PoderoError(Exception):
 
 
 class Unavailable(PoderoError):
-    """Unreachable, too slow, rate limited or failing (5xx); later may be better."""
+    """Unreachable, too slow, rate limited, failing (5xx) or held back; later may be better."""
 
     default_code = Code.UNREACHABLE
 
@@ -121,6 +126,8 @@ _CLASS_OF_CODE: dict[Code, type[PoderoError]] = {
     Code.TIMEOUT: Unavailable,
     Code.RATE_LIMITED: Unavailable,
     Code.SERVER_ERROR: Unavailable,
+    Code.HELD_BACK: Unavailable,
+    Code.PACED: Unavailable,
     Code.UNAUTHORIZED: Unauthorized,
     Code.FORBIDDEN: Forbidden,
     Code.NOT_FOUND: NotFound,

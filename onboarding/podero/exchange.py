@@ -42,6 +42,7 @@ class Failure:
     cause_name: str
     status: int | None = None
     may_be_sent: bool = True
+    retry_after_seconds: float | None = None
     is_stale: bool = False
 
 

@@ -27,6 +27,8 @@ class Code(enum.StrEnum):
     TIMEOUT = "timeout"
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
+    HELD_BACK = "held_back"
+    PACED = "paced"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
@@ -38,9 +40,15 @@ class ReplyTooLarge(OSError):
     """More bytes arrived than any reply of the API needs."""
 
 
-_RETRYABLE: Final = frozenset(
-    {Code.UNREACHABLE, Code.TIMEOUT, Code.RATE_LIMITED, Code.SERVER_ERROR}
-)
+NOT_MADE: Final = frozenset({Code.HELD_BACK, Code.PACED})
+"""The call was not made: Podero is failing, or has been asked enough for now."""
+
+_RETRYABLE: Final = NOT_MADE | {
+    Code.UNREACHABLE,
+    Code.TIMEOUT,
+    Code.RATE_LIMITED,
+    Code.SERVER_ERROR,
+}
 _CODE_OF_STATUS: Final = {
     401: Code.UNAUTHORIZED,
     403: Code.FORBIDDEN,

@@ -16,10 +16,11 @@ from onboarding.podero import deadline
 from onboarding.podero.deadline import Timeouts
 from onboarding.podero.errors import PoderoError, Unauthorized, Unavailable
 from onboarding.podero.exchange import Call, Reply
+from onboarding.podero.gates import Gate
 from onboarding.podero.reading import fields_of
 from onboarding.podero.retrying import Code, is_retryable
 from onboarding.podero.token_stores import TokenStore
-from onboarding.podero.transport import OnCall, Transport
+from onboarding.podero.transport import OnCall, RequestId, Transport
 
 _ENDPOINT: Final = "fetch_token"
 _EARLY_SECONDS: Final = 300
@@ -72,12 +73,19 @@ class ClientCredentialsToken:
         timeouts: Timeouts | None = None,
         http: requests.Session | None = None,
         on_call: OnCall | None = None,
+        gate: Gate | None = None,
+        request_id: RequestId | None = None,
     ) -> None:
         pair = f"{client_id}:{client_secret}".encode()
         self._authorization = "Basic " + base64.b64encode(pair).decode("ascii")
         self._store = store
         self._transport = Transport(
-            base_url=base_url, timeouts=timeouts or Timeouts(), http=http, on_call=on_call
+            base_url=base_url,
+            timeouts=timeouts or Timeouts(),
+            http=http,
+            on_call=on_call,
+            gate=gate,
+            request_id=request_id,
         )
         self._is_form_first = False
         self._lock = threading.Lock()

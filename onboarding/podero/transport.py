@@ -16,6 +16,7 @@ from onboarding.podero import connections, deadline, retrying
 from onboarding.podero.deadline import Timeouts
 from onboarding.podero.errors import class_for
 from onboarding.podero.exchange import Call, Failure, Reply
+from onboarding.podero.gates import Gate, HeldBack, OpenGate, Outcome
 from onboarding.podero.retrying import Code, ReplyTooLarge
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -29,6 +30,9 @@ _FAILURES: Final = (requests.RequestException, urllib3.exceptions.HTTPError, OSE
 
 OnCall = Callable[[str, str, float], None]
 """Told (endpoint, "ok" or a code, seconds) after each exchange; must not raise."""
+
+RequestId = Callable[[], str | None]
+"""Names the request that a call is made for, as X-Request-ID; None: for no request."""
 
 
 class Transport:
@@ -44,8 +48,12 @@ class Transport:
         timeouts: Timeouts,
         http: requests.Session | None = None,
         on_call: OnCall | None = None,
+        gate: Gate | None = None,
+        request_id: RequestId | None = None,
     ) -> None:
         self.timeouts = timeouts
+        self.gate = OpenGate() if gate is None else gate
+        self._request_id = request_id
         self._base_url = _checked(base_url)
         self._http = connections.bounded(requests.Session() if http is None else http)
         self._on_call = on_call
@@ -72,15 +80,38 @@ class Transport:
             result.code,
             result.status,
             is_outcome_unknown=call.is_write and result.may_be_sent,
+            retry_after_seconds=result.retry_after_seconds,
             cause_name=result.cause_name,
         )
 
     def _observed(self, call: Call) -> Reply | Failure:
         started = time.monotonic()
-        result = self._attempt(call)
+        result = self._admitted(call)
         if self._on_call is not None:
             outcome = result.code or "ok"
             self._on_call(call.endpoint, outcome, time.monotonic() - started)
+        return result
+
+    def _admitted(self, call: Call) -> Reply | Failure:
+        try:
+            left = deadline.seconds_left(self.timeouts.total_seconds)
+        except TimeoutError:
+            return Failure(code=Code.TIMEOUT, cause_name="TimeoutError", may_be_sent=False)
+        try:
+            ticket = self.gate.enter(wait_seconds=left)
+        except HeldBack as refusal:
+            return Failure(
+                code=refusal.code,
+                cause_name="",
+                may_be_sent=False,
+                retry_after_seconds=refusal.seconds,
+            )
+        outcome = None
+        try:
+            result = self._attempt(call)
+            outcome = Outcome(result.code, result.retry_after_seconds)
+        finally:
+            self.gate.leave(ticket, outcome)
         return result
 
     def _attempt(self, call: Call) -> Reply | Failure:
@@ -110,7 +141,7 @@ class Transport:
             params=call.params,
             json=call.json,
             data=call.form,
-            headers={**_HEADERS, **call.headers},
+            headers=self._headers(call),
             # As an auth object, for otherwise requests lets a netrc file replace the header.
             auth=_Authorization(call.authorization),
             timeout=(
@@ -122,6 +153,11 @@ class Transport:
         )
         with response:
             return _reply_from(call, response)
+
+    def _headers(self, call: Call) -> dict[str, str]:
+        headers = {**_HEADERS, **call.headers}
+        request_id = self._request_id() if self._request_id is not None else None
+        return headers | {"X-Request-ID": request_id} if request_id else headers
 
 
 class _Authorization(requests.auth.AuthBase):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from contextlib import suppress
 from uuid import UUID
 
@@ -64,9 +65,10 @@ def _next_try_ms(attempt: OnboardingSession) -> int | None:
     if attempt.state != State.STARTED or attempt.tries > _TRIES_BY_ITSELF:
         return None
     if attempt.next_try_at is None:
-        return _POLL_MS
+        # Nobody has tried for this customer: too many were waiting.
+        return random.randint(_POLL_MS, 3 * _POLL_MS)  # noqa: S311
     wait = attempt.next_try_at - timezone.now()
-    return max(int(wait.total_seconds() * 1000), 1000)
+    return max(int(wait.total_seconds() * 1000), random.randint(1000, _POLL_MS))  # noqa: S311
 
 
 @require_safe

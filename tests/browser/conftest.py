@@ -45,6 +45,12 @@ def watch(app: servers.RunningApp, simulator: RunningSimulator) -> Iterator[Watc
     watch.finish()
 
 
+@pytest.fixture(autouse=True)
+def _podero_was_well_so_far(app: servers.RunningApp) -> None:
+    """What the faults of another test have taught the app is forgotten."""
+    app.forget_podero()
+
+
 @pytest.fixture
 def meet(
     browser: Browser, app: servers.RunningApp, simulator: RunningSimulator, watch: Watch

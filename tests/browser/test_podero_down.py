@@ -45,6 +45,8 @@ def test_page_gives_up_kindly_and_the_button_still_works(
     form = person.page.locator("form[data-retry-ms]")
     tries = 1
     while form.count() and tries < MANY:
+        # The browser's clock runs ahead of the app's, to which all this happens within seconds.
+        person.app.forget_podero()
         with person.page.expect_navigation():
             person.page.clock.fast_forward(90_000)
         person.sees("Podero cannot be reached just now")
@@ -77,6 +79,12 @@ def test_stopping_while_podero_is_down_and_coming_back_later(
     simulator.control.clear_faults()
     person.page.locator("main .notice a").click()
     person.sees("Podero is busy just now")
+    person.presses("Try again now")
+    person.sees("Podero is busy just now")
+    assert len(simulator.control.requests_to("create_session")) == 1
+
+    # The minute that Podero asked for is over.
+    person.app.forget_podero()
     person.presses("Try again now")
     person.is_at_podero()
     person.links_tesla()

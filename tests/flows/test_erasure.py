@@ -24,9 +24,11 @@ from django.utils import timezone
 from onboarding.flows import throttling, withdrawal
 from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
 from onboarding.models import (
+    Breaker,
     ChargeWish,
     Device,
     ErasedCount,
+    JobRun,
     LeavingReason,
     Mail,
     PoderoUser,
@@ -59,6 +61,8 @@ IMPERSONAL = {
     AccessAttemptExpiration: "never written",
     AccessFailureLog: "never written",
     AccessLog: "never written",
+    Breaker: "how Podero is doing",
+    JobRun: "when jobs ran",
 }
 
 

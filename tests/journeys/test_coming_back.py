@@ -15,6 +15,7 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession
+from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer
 from tests.journeys.customer import Customer, heading_of
 from tests.simulator.launch import Completed, RunningSimulator
@@ -312,6 +313,7 @@ def test_podero_away_after_the_return_is_waited_out(
     for _hour in range(5):
         now += timedelta(hours=1)
         sweep(client=podero_client(), now=now)
+        let_the_breaker_rest()
     assert customer.attempt.state == "returned"
 
     simulator.control.clear_faults()

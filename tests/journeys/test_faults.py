@@ -11,6 +11,7 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession
+from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
@@ -122,6 +123,12 @@ def arm(simulator: RunningSimulator, endpoint: str, fault: str) -> None:
     simulator.control.arm(endpoint, fault, count=-1, **params)
 
 
+def recover(simulator: RunningSimulator) -> None:
+    """Podero is well again, and whatever pause it had asked for is over."""
+    simulator.control.clear_faults()
+    let_the_breaker_rest()
+
+
 def one_user_and_linked(simulator: RunningSimulator, customer: Customer) -> None:
     """After the fault is over the customer gets there, and Podero holds exactly one of them."""
     session_id = customer.attempt.podero_id
@@ -154,7 +161,7 @@ def test_fault_while_the_form_is_opened(
     assert page.status_code == 200
     assert f"onboarding/attempts/{state}.html" in [part.name for part in page.templates]
 
-    simulator.control.clear_faults()
+    recover(simulator)
     if state != OPEN:
         customer.press_continue()
     one_user_and_linked(simulator, customer)
@@ -177,7 +184,7 @@ def test_fault_while_the_return_is_verified(
     assert page.status_code == 200
     assert f"onboarding/attempts/{state}.html" in [part.name for part in page.templates]
 
-    simulator.control.clear_faults()
+    recover(simulator)
     make_everything_due()
     sweep(client=podero_client(), now=timezone.now())
     assert customer.attempt.state == LINKED
@@ -205,7 +212,7 @@ def test_fault_while_a_return_without_device_id_is_verified(
     assert customer.attempt.state == (LINKED if is_linked else RETURNED)
     assert customer.page.status_code == 200
 
-    simulator.control.clear_faults()
+    recover(simulator)
     make_everything_due()
     sweep(client=podero_client(), now=timezone.now())
     assert customer.attempt.state == LINKED

@@ -250,3 +250,16 @@ def test_statistics_of_heat_pumps_follow_their_keywords(
 
     assert [entry["resolution"] for entry in reply.json()["data"]] == ["1DAY", "1YEAR"]
     assert all("consumption" not in entry for entry in reply.json()["data"])
+
+
+def test_every_switch_of_optimization_is_remembered(
+    partner: Partner, control: SimulatorControl
+) -> None:
+    address = linked(partner, control, "hp")
+    began_on = partner.call("GET", address).json()["is_smart_optimization_active"]
+
+    for is_on in (not began_on, not began_on, began_on):
+        partner.call("PUT", address, {"is_smart_optimization_active": is_on})
+
+    switches = control.state()["devices"][0]["switches"]
+    assert [is_on for _at, is_on in switches] == [began_on, not began_on, began_on]

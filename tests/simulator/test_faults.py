@@ -344,3 +344,20 @@ def test_latency_slows_every_request(
     partner.call("GET", partner.users)
 
     assert time.monotonic() - started >= 0.2
+
+
+def test_what_has_struck_is_counted_until_a_reset(
+    partner: Partner, control: SimulatorControl
+) -> None:
+    control.arm("create_user", "http_503", count=2)
+    for _ in range(3):
+        partner.create_user()
+    control.clear_faults()
+
+    told = control.faults()
+
+    assert told["faults"]["struck"] == {"create_user http_503": 2}
+    assert told["counters"]["by_endpoint"]["create_user"] == 3
+    assert "users" not in told
+    control.reset()
+    assert control.faults()["faults"]["struck"] == {}

@@ -171,3 +171,13 @@ def test_user_delete_may_be_refused(
 
     assert partner.call("DELETE", address).status_code == status
     assert partner.call("GET", address).status_code == 200
+
+
+def test_customer_number_may_be_taken_twice_where_podero_would_allow_it(
+    partner: Partner, control: SimulatorControl
+) -> None:
+    control.settings(duplicates_allowed=True)
+    partner.create_user()
+
+    assert partner.create_user().status_code == 200
+    assert [user["external_user_id"] for user in control.state()["users"]] == ["C-1", "C-1"]

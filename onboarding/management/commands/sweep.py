@@ -8,6 +8,7 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.letters import mail_server
+from onboarding.models import JobRun
 
 
 class Command(BaseCommand):
@@ -15,5 +16,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         done = sweep(client=podero_client(), post=mail_server(), now=timezone.now())
+        JobRun.record_success("sweep", at=timezone.now())
         for step, count in done.items():
             self.stdout.write(f"{step}: {count}")

@@ -1,0 +1,198 @@
+"""What Prometheus is told.
+
+Calls to Podero are counted by each process into a file of its own below PROMETHEUS_MULTIPROC_DIR,
+and added up when somebody asks. What the database knows is read then, in short queries, and kept
+for some seconds; it is the same whoever is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.db import Error as DatabaseProblem
+from django.db.models import QuerySet
+from django.utils import timezone
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from onboarding.models import Breaker, Device, JobRun, Mail, OnboardingSession
+from onboarding.states import AWAITING_DEVICE, State
+
+# More rows of a kind are not counted one by one.
+COUNTED_ROWS = 100_000
+KEPT_SECONDS = 10.0
+BREAKER_STATES = ("closed", "open", "half_open")
+
+# Each process writes its own file; the registry of the process itself is not asked.
+_own = CollectorRegistry()
+_calls = Counter(
+    "onboarding_podero_calls",
+    "Calls to Podero; outcome is ok or why not (held_back, paced: not made).",
+    ["endpoint", "outcome"],
+    registry=_own,
+)
+_seconds = Histogram(
+    "onboarding_podero_call_seconds",
+    "How long Podero took to answer, or not to.",
+    ["endpoint"],
+    buckets=(0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 8, 15),
+    registry=_own,
+)
+
+
+def note_call(endpoint: str, outcome: str, seconds: float) -> None:
+    """Count one call; told by the client after each exchange."""
+    _calls.labels(endpoint, outcome).inc()
+    if outcome not in ("held_back", "paced"):
+        _seconds.labels(endpoint).observe(seconds)
+
+
+def exposition() -> bytes:
+    """Everything in Prometheus' text format."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
+    registry.register(_from_database)
+    return generate_latest(registry)
+
+
+class FromDatabase(Collector):
+    """Gauges of what the database knows."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: list[Metric] = []
+        self._read_at = float("-inf")
+
+    def collect(self) -> Iterator[Metric]:
+        # Two who ask at once read once.
+        with self._lock:
+            if time.monotonic() - self._read_at > KEPT_SECONDS:
+                self._kept = _read()
+                self._read_at = time.monotonic()
+            yield from self._kept
+
+    def forget(self) -> None:
+        """Read again when next asked."""
+        self._read_at = float("-inf")
+
+
+_from_database = FromDatabase()
+forget_what_was_read = _from_database.forget
+
+
+def _read() -> list[Metric]:
+    is_up = GaugeMetricFamily("onboarding_database_up", "Whether the database could be asked.")
+    try:
+        gauges = [
+            _attempts(),
+            *_queues(timezone.now()),
+            _jobs(),
+            _breaker(timezone.now()),
+            _mails(),
+        ]
+    except DatabaseProblem:
+        is_up.add_metric([], 0)
+        return [is_up]
+    is_up.add_metric([], 1)
+    return [is_up, *gauges]
+
+
+def _attempts() -> Metric:
+    gauge = GaugeMetricFamily(
+        "onboarding_attempts",
+        f"Attempts by state, counted up to {COUNTED_ROWS}.",
+        labels=["state"],
+    )
+    for state in State:
+        gauge.add_metric([state.value], _count(OnboardingSession.objects.filter(state=state)))
+    return gauge
+
+
+def _mails() -> Metric:
+    gauge = GaugeMetricFamily("onboarding_mails_unsent", "Mails that are still to be sent.")
+    unsent = Mail.objects.filter(sent_at=None, next_try_at__isnull=False)
+    gauge.add_metric([], _count(unsent))
+    return gauge
+
+
+def _count(rows: QuerySet[OnboardingSession] | QuerySet[Mail]) -> int:
+    return rows.order_by()[:COUNTED_ROWS].count()
+
+
+def _oldest_return(now: datetime) -> datetime | None:
+    return _first_due(OnboardingSession.objects.due(State.RETURNED, now=now))
+
+
+def _oldest_look_up(now: datetime) -> datetime | None:
+    # State by state, so that each question is the beginning of an index.
+    found = [
+        _first_due(OnboardingSession.objects.due(state, now=now).filter(podero_id__isnull=False))
+        for state in sorted(AWAITING_DEVICE)
+    ]
+    return min((moment for moment in found if moment), default=None)
+
+
+QUEUES: dict[str, Callable[[datetime], datetime | None]] = {
+    "returns": _oldest_return,
+    "look_ups": _oldest_look_up,
+    "switches": lambda now: _first_due(Device.objects.due(now=now)),
+    "mails": lambda now: _first_due(Mail.objects.due(now=now)),
+}
+"""When the oldest row of each kind of work was due; None when nothing is."""
+
+
+def _first_due(
+    rows: QuerySet[OnboardingSession] | QuerySet[Device] | QuerySet[Mail],
+) -> datetime | None:
+    return rows.order_by("next_try_at").values_list("next_try_at", flat=True).first()
+
+
+def _queues(now: datetime) -> Iterator[Metric]:
+    gauge = GaugeMetricFamily(
+        "onboarding_queue_age_seconds",
+        "How long the oldest row of a kind of work has been due; 0 when none is.",
+        labels=["kind"],
+    )
+    for kind, oldest in QUEUES.items():
+        due_at = oldest(now)
+        gauge.add_metric([kind], (now - due_at).total_seconds() if due_at else 0)
+    yield gauge
+
+
+def _jobs() -> Metric:
+    gauge = GaugeMetricFamily(
+        "onboarding_job_last_success_timestamp_seconds",
+        "When a scheduled job last did its work; 0 for never.",
+        labels=["job"],
+    )
+    known = dict(JobRun.objects.values_list("name", "succeeded_at"))
+    for job in sorted({*settings.CELERY_BEAT_SCHEDULE, *known}):
+        moment = known.get(job)
+        gauge.add_metric([job], moment.timestamp() if moment else 0)
+    return gauge
+
+
+def _breaker(now: datetime) -> Metric:
+    gauge = GaugeMetricFamily(
+        "onboarding_breaker",
+        "1 for the state that the breaker toward Podero is in.",
+        labels=["state"],
+    )
+    current = breaker_state(now)
+    for state in BREAKER_STATES:
+        gauge.add_metric([state], int(state == current))
+    return gauge
+
+
+def breaker_state(now: datetime) -> str:
+    """`closed`, `open`, or `half_open` while one call at a time finds out."""
+    open_until = Breaker.now_known().open_until
+    if open_until is None:
+        return "closed"
+    return "open" if now < open_until else "half_open"

@@ -1,0 +1,114 @@
+"""At most so many calls to Podero in any one second, over all processes.
+
+Each second has a counter that a call adds itself to: in Redis for many machines, in a locked file
+for one. A process that cannot reach the counter keeps the ceiling by itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from django.core.cache import cache as shared_cache
+
+from onboarding import podero
+
+logger = logging.getLogger(__name__)
+
+# A customer rather sees a page that says so than waits longer for a turn.
+LONGEST_WAIT_SECONDS = 2.0
+
+
+class Counter(Protocol):
+    """Counts calls by the second."""
+
+    def add_to(self, second: int) -> int:
+        """Add one; returns which number it is in that second. Raises OSError."""
+
+
+class CounterInCache:
+    """For many machines: the cache adds up at one place."""
+
+    def add_to(self, second: int) -> int:
+        key = f"podero-calls:{second}"
+        shared_cache.add(key, 0, timeout=10)
+        try:
+            return shared_cache.incr(key)
+        except ValueError as error:
+            raise OSError("the cache keeps nothing") from error
+
+
+class CounterInFile:
+    """For one machine: the lock of a file makes processes take turns, for microseconds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add_to(self, second: int) -> int:
+        with self._path.open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            then, _, count = file.read(64).partition(" ")
+            number = int(count) + 1 if then == str(second) and count.isdecimal() else 1
+            file.truncate(0)
+            file.write(f"{second} {number}")
+        return number
+
+
+class CounterInMemory:
+    """For one process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept = (0, 0)
+
+    def add_to(self, second: int) -> int:
+        with self._lock:
+            then, number = self._kept
+            number = number + 1 if then == second else 1
+            self._kept = (second, number)
+        return number
+
+
+class Pace:
+    """Keeps to a ceiling of calls per second."""
+
+    def __init__(
+        self,
+        *,
+        calls_per_second: int,
+        counter: Counter,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._ceiling = calls_per_second
+        self._counter = counter
+        self._own = CounterInMemory()
+        self._clock = clock
+        self._sleep = sleep
+
+    def take(self, *, wait_seconds: float) -> None:
+        """Wait for a turn, but not for long. Raises podero.HeldBack when there is none in time."""
+        ends_at = self._clock() + min(wait_seconds, LONGEST_WAIT_SECONDS)
+        while self._number_in(int(self._clock())) > self._ceiling:
+            now = self._clock()
+            # Those who wait for the same second do not all rush at its beginning.
+            turn = int(now) + 1 + random.uniform(0, 0.2)  # noqa: S311
+            if turn > ends_at:
+                raise podero.HeldBack(podero.Code.PACED, max(turn - now, 1))
+            self._sleep(turn - now)
+
+    def _number_in(self, second: int) -> int:
+        try:
+            return self._counter.add_to(second)
+        except OSError as error:
+            logger.warning(
+                "Calls are counted by this process alone", extra={"reason": type(error).__name__}
+            )
+            return self._own.add_to(second)

@@ -1,0 +1,313 @@
+"""What Prometheus is told: by whom it may be asked, what it costs, and that it is true."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from celery import current_app
+from django.conf import settings as our_settings
+from django.core.management import call_command
+from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from config.processes import forget_ended_processes
+from onboarding import metrics, tasks
+from onboarding.models import Breaker, JobRun, Mail, OnboardingSession
+from onboarding.states import State
+from tests.conftest import StartApp
+from tests.factories import make_attempt, make_consent, make_device
+from tests.servers import ROOT
+from tests.simulator.launch import RunningSimulator
+from tests.tooling.test_processes import link, wait_for
+
+TOKEN = "only-for-tests"
+LAST = "onboarding_job_last_success_timestamp_seconds"
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture(autouse=True)
+def _read_anew() -> Iterator[None]:
+    metrics.forget_what_was_read()
+    yield
+    metrics.forget_what_was_read()
+
+
+def told(text: str | None = None) -> Series:
+    text = metrics.exposition().decode() if text is None else text
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def value(name: str, series: Series | None = None, **labels: str) -> float:
+    found = told() if series is None else series
+    return found[name, frozenset(labels.items())]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("given", ["", "Bearer wrong", "only-for-tests", "Bearer only-for-testsä"])
+def test_there_is_no_such_page_without_the_token(given: str, settings: Any) -> None:
+    settings.METRICS_TOKEN = TOKEN
+
+    answer = Client().get("/health/metrics", headers={"Authorization": given})
+
+    assert answer.status_code == 404
+    assert b"onboarding_" not in answer.content
+
+
+@pytest.mark.parametrize("given", ["Bearer ", "Bearer", "Bearer None"])
+def test_there_is_no_such_page_where_no_token_is_set(given: str, settings: Any) -> None:
+    settings.METRICS_TOKEN = ""
+
+    assert Client().get("/health/metrics", headers={"Authorization": given}).status_code == 404
+
+
+@pytest.mark.django_db
+def test_whoever_has_the_token_is_told(settings: Any) -> None:
+    settings.METRICS_TOKEN = TOKEN
+
+    answer = Client(HTTP_HOST="10.0.0.7").get(
+        "/health/metrics", headers={"Authorization": f"Bearer {TOKEN}"}
+    )
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert value("onboarding_database_up", told(answer.content.decode())) == 1
+
+
+@pytest.mark.django_db
+def test_gauges_say_what_the_database_holds() -> None:
+    now = timezone.now()
+    make_attempt(state=State.OPEN, next_try_at=now + timedelta(hours=1))
+    make_attempt(state=State.OPEN, next_try_at=now - timedelta(seconds=40))
+    make_attempt(state=State.RETURNED, next_try_at=now - timedelta(seconds=300))
+    device = make_device(attempt=make_attempt(state=State.LINKED, next_try_at=None))
+    device.confirm(now=now - timedelta(seconds=70))
+    Mail.objects.create(consent=make_consent(), kind="receipt", next_try_at=now)
+    Mail.objects.create(consent=make_consent(), kind="receipt", next_try_at=None, sent_at=now)
+    JobRun.record_success("send_due_mails", at=now)
+
+    series = told()
+
+    assert value("onboarding_attempts", series, state="open") == 2
+    assert value("onboarding_attempts", series, state="returned") == 1
+    assert value("onboarding_attempts", series, state="failed") == 0
+    assert value("onboarding_mails_unsent", series) == 1
+    assert 300 <= value("onboarding_queue_age_seconds", series, kind="returns") < 330
+    assert 40 <= value("onboarding_queue_age_seconds", series, kind="look_ups") < 70
+    assert 70 <= value("onboarding_queue_age_seconds", series, kind="switches") < 100
+    assert 0 <= value("onboarding_queue_age_seconds", series, kind="mails") < 30
+    assert value(LAST, series, job="send_due_mails") == pytest.approx(now.timestamp(), abs=1)
+    assert value(LAST, series, job="expire_due_attempts") == 0
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("open_for", "state"),
+    [(None, "closed"), (timedelta(minutes=1), "open"), (timedelta(minutes=-1), "half_open")],
+)
+def test_breaker_is_in_one_state(open_for: timedelta | None, state: str) -> None:
+    now = timezone.now()
+    until = now + open_for if open_for is not None else None
+    Breaker.objects.create(pk=1, window_started_at=now, open_until=until)
+
+    series = told()
+
+    assert [value("onboarding_breaker", series, state=each) for each in metrics.BREAKER_STATES] == [
+        float(each == state) for each in metrics.BREAKER_STATES
+    ]
+
+
+@pytest.mark.django_db
+def test_asking_again_at_once_asks_the_database_nothing(
+    django_assert_num_queries: Any, django_assert_max_num_queries: Any
+) -> None:
+    with django_assert_max_num_queries(25):
+        told()
+    with django_assert_num_queries(0):
+        told()
+
+
+@pytest.mark.django_db
+def test_counting_ends_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "COUNTED_ROWS", 2)
+    for _attempt in range(3):
+        make_attempt()
+
+    assert OnboardingSession.objects.count() == 3
+    assert value("onboarding_attempts", state="started") == 2
+
+
+@pytest.mark.django_db
+def test_database_that_is_away_is_told_and_calls_are_told_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def away() -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(metrics, "_attempts", away)
+    metrics.note_call("create_user", "ok", 0.2)
+
+    series = told()
+
+    assert value("onboarding_database_up", series) == 0
+    assert value("onboarding_podero_calls_total", series, endpoint="create_user", outcome="ok") > 0
+
+
+@pytest.mark.django_db
+def test_calls_are_counted_and_timed_but_for_those_not_made() -> None:
+    def seen(**labels: str) -> tuple[float, float]:
+        series = told()
+        calls = series.get(("onboarding_podero_calls_total", frozenset(labels.items())), 0)
+        endpoint = frozenset({("endpoint", labels["endpoint"])})
+        return calls, series.get(("onboarding_podero_call_seconds_count", endpoint), 0)
+
+    before = seen(endpoint="boost", outcome="timeout")
+    held_before = seen(endpoint="boost", outcome="held_back")
+    metrics.note_call("boost", "timeout", 8)
+    metrics.note_call("boost", "held_back", 0)
+
+    assert seen(endpoint="boost", outcome="timeout") == (before[0] + 1, before[1] + 1)
+    assert seen(endpoint="boost", outcome="held_back")[0] == held_before[0] + 1
+
+
+@pytest.mark.django_db
+def test_each_scheduled_task_leaves_when_it_succeeded() -> None:
+    before = timezone.now()
+
+    for name in our_settings.CELERY_BEAT_SCHEDULE:
+        tasks.remember_success(sender=current_app.tasks[f"onboarding.{name}"])
+    tasks.remember_success(sender=tasks.verify_return)
+
+    runs = dict(JobRun.objects.values_list("name", "succeeded_at"))
+    assert set(runs) == set(our_settings.CELERY_BEAT_SCHEDULE)
+    assert min(runs.values()) >= before
+
+
+def test_success_is_remembered_by_celerys_own_signal() -> None:
+    from celery.signals import task_success  # noqa: PLC0415
+
+    receivers = [str(receiver) for _key, receiver in task_success.receivers]
+    assert any("remember_success" in receiver for receiver in receivers)
+
+
+def test_counts_of_ended_processes_are_forgotten_and_others_kept(tmp_path: Path) -> None:
+    for name in ("counter_1.db", "histogram_999999999.db", "counter_999999999.db", "note.txt"):
+        (tmp_path / name).touch()
+
+    forget_ended_processes(tmp_path)
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["counter_1.db", "note.txt"]
+
+
+@pytest.mark.django_db
+def test_command_prints_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("metrics")
+
+    assert value("onboarding_database_up", told(capsys.readouterr().out)) == 1
+
+
+def test_calls_of_web_and_worker_are_added_up_at_one_place(
+    start_app: StartApp, simulator: RunningSimulator
+) -> None:
+    app = start_app(simulator, with_worker=True, METRICS_TOKEN=TOKEN, WEB_WORKERS="2")
+
+    def scraped() -> Series:
+        answer = requests.get(
+            f"{app.base_url}/health/metrics",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=10,
+        )
+        assert answer.status_code == 200
+        return told(answer.text)
+
+    def counted(endpoint: str, outcome: str) -> float:
+        labels = frozenset({"endpoint": endpoint, "outcome": outcome}.items())
+        return scraped().get(("onboarding_podero_calls_total", labels), 0)
+
+    link(app, simulator, "M-1")
+
+    # The web process met the fault, the worker came after it.
+    wait_for(lambda: counted("find_device", "ok") == 1)
+    assert counted("find_device", "server_error") == 1
+    assert counted("create_user", "ok") == 1
+    assert counted("fetch_token", "ok") == 1
+    printed = app.manage("metrics")
+    assert value("onboarding_database_up", told(printed.stdout)) == 1
+
+
+def test_readiness_tells_each_part(start_app: StartApp, simulator: RunningSimulator) -> None:
+    app = start_app(simulator)
+
+    answer = requests.get(f"{app.base_url}/health/ready", timeout=10)
+
+    assert answer.json() == {
+        "status": "ok",
+        "database": "ok",
+        "broker": "ok",
+        "cache": "ok",
+        "podero": "ok",
+    }
+
+
+# --- What the documents name ------------------------------------------------------------------
+
+
+def named_in(text: str) -> set[str]:
+    return set(re.findall(r"\bonboarding_[a-z_]+", text))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["monitoring.md", "alerts.yaml", "dashboard.json"])
+def test_each_metric_in_the_documents_exists(name: str) -> None:
+    metrics.note_call("create_user", "ok", 0.2)
+    exposed = metrics.exposition().decode()
+    existing = {series for series, _labels in told(exposed)}
+    existing |= {family.name for family in text_string_to_metric_families(exposed)}
+
+    named = named_in((ROOT / "docs" / name).read_text())
+
+    assert named
+    assert named <= existing
+
+
+@pytest.mark.django_db
+def test_each_metric_is_in_the_documents() -> None:
+    metrics.note_call("create_user", "ok", 0.2)
+    families = {
+        family.name for family in text_string_to_metric_families(metrics.exposition().decode())
+    }
+
+    described = (ROOT / "docs" / "monitoring.md").read_text()
+
+    assert {name for name in families if name not in described} == set()
+
+
+def test_labels_in_alerts_are_ones_that_are_told() -> None:
+    rules = (ROOT / "docs" / "alerts.yaml").read_text()
+
+    kinds = set(re.findall(r'kind="(\w+)"', rules))
+    jobs = {job for each in re.findall(r'job=~?"([\w|]+)"', rules) for job in each.split("|")}
+    states = set(re.findall(r'state="(\w+)"', rules))
+    assert kinds <= set(metrics.QUEUES)
+    assert jobs <= set(our_settings.CELERY_BEAT_SCHEDULE)
+    assert states <= {*metrics.BREAKER_STATES, *State.values}
+
+
+def test_dashboard_is_one_that_grafana_can_read() -> None:
+    board = json.loads((ROOT / "docs" / "dashboard.json").read_text())
+
+    assert board["title"]
+    assert all(panel["targets"][0]["expr"] for panel in board["panels"])
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])

@@ -1,0 +1,144 @@
+"""Readiness by part: what stops customers, what is merely missed, and an answer in any case."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from django.utils import timezone
+
+from onboarding import clients, health
+from onboarding.health import Part
+from onboarding.models import Breaker
+from tests.factories import make_customer
+from tests.journeys.customer import Customer
+from tests.simulator.launch import RunningSimulator
+
+
+@pytest.fixture(autouse=True)
+def _ask_anew() -> Iterator[None]:
+    health.parts.cache_clear()
+    yield
+    health.parts.cache_clear()
+
+
+def ready() -> tuple[int, dict[str, str]]:
+    answer = Client().get("/health/ready")
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.django_db
+def test_all_is_well() -> None:
+    assert ready() == (
+        200,
+        {"status": "ok", "database": "ok", "broker": "ok", "cache": "ok", "podero": "ok"},
+    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("word", ["unreachable", "not migrated", "no answer"])
+def test_only_the_database_stops_customers(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    health.parts()["database"] = Part(lambda: word, within_seconds=1)
+
+    status, told = ready()
+
+    assert status == 503
+    assert (told["status"], told["database"]) == ("unavailable", word)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["broker", "cache", "podero"])
+def test_customers_are_served_without_the_rest(name: str) -> None:
+    health.parts()[name] = Part(lambda: "unreachable", within_seconds=1)
+
+    status, told = ready()
+
+    assert (status, told["status"], told[name]) == (200, "degraded", "unreachable")
+
+
+@pytest.mark.django_db
+def test_database_that_refuses_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_args: object) -> Any:
+        raise OperationalError
+
+    monkeypatch.setattr(health, "MigrationExecutor", away)
+
+    assert ready()[0] == 503
+    assert ready()[1]["database"] == "unreachable"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("seconds", "word"), [(60, "breaker open"), (-60, "breaker half open")])
+def test_breaker_is_told(seconds: int, word: str) -> None:
+    now = timezone.now()
+    Breaker.objects.create(pk=1, window_started_at=now, open_until=now + timedelta(seconds=seconds))
+
+    assert ready()[1] | {"broker": "", "cache": ""} == {
+        "status": "degraded",
+        "database": "ok",
+        "broker": "",
+        "cache": "",
+        "podero": word,
+    }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_credentials_that_podero_refuses_are_told_until_it_takes_them(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("token", "http_401", count=1)
+    Customer(make_customer()).opt_in()
+
+    assert ready()[1]["podero"] == "credentials refused"
+
+    Customer(make_customer()).opt_in()
+    health.parts.cache_clear()
+    assert ready()[1]["podero"] == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_token_that_ran_out_is_no_refusal(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    customer = Customer(make_customer())
+    customer.opt_in()
+    simulator.control.expire_tokens()
+
+    Customer(make_customer()).opt_in()
+
+    assert not clients.is_refused()
+
+
+def test_part_that_hangs_is_given_up_on_and_not_asked_twice() -> None:
+    release, asked = threading.Event(), []
+
+    def hang() -> str:
+        asked.append(1)
+        release.wait(10)
+        return "ok"
+
+    part = Part(hang, within_seconds=0.05)
+    started = time.monotonic()
+
+    words = [part.word() for _time in range(4)]
+
+    assert words == ["no answer"] * 4
+    assert time.monotonic() - started < 1
+    assert len(asked) == 1
+    release.set()
+    assert part._thread is not None
+    part._thread.join(5)
+    assert part.word() == "ok"
+
+
+def test_answer_is_kept_for_its_time() -> None:
+    words = iter(["first", "second"])
+    part = Part(lambda: next(words), within_seconds=1, kept_seconds=60)
+
+    assert [part.word(), part.word()] == ["first", "first"]
