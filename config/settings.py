@@ -170,7 +170,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "send_due_mails": 30,
         "expire_due_attempts": 300,
         "forget_what_ran_out": 3600,
-        "erase_what_is_over": 86400,
+        "erase_what_is_over": 3600,
     }.items()
 }
 

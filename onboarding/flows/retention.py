@@ -18,6 +18,7 @@ from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from onboarding.flows import passes
 from onboarding.models import (
     Consent,
     Device,
@@ -33,12 +34,16 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 
 
-def erase_what_is_over(*, now: datetime, passes: int = 1) -> int:
-    """Erase in bounded batches, at most `passes` of each kind; returns how many rows it were."""
+def erase_what_is_over(*, now: datetime) -> int:
+    """Erase all that is over, in bounded batches; returns how many rows it were.
+
+    What hung on rows erased in one batch may be over in the next.
+    """
     before = now - timedelta(days=settings.RETAIN_ATTEMPTS_DAYS)
     withdrawn_before = now - timedelta(days=settings.RETAIN_CONSENTS_DAYS)
     erased: Counter[str] = Counter()
-    for _pass in range(passes):
+
+    def erase_batch() -> int:
         done = (
             _erase(_old_events(before), now=now)
             + _erase_devices(before, now=now)
@@ -46,9 +51,10 @@ def erase_what_is_over(*, now: datetime, passes: int = 1) -> int:
             + _erase(_old_consents(withdrawn_before), now=now)
             + _erase_customers(before, now=now)
         )
-        erased += done
-        if not done:
-            break
+        erased.update(done)
+        return done.total()
+
+    passes.repeat(erase_batch)
     if erased:
         logger.info("Erased what is no longer needed", extra={"counts": dict(erased)})
     return erased.total()

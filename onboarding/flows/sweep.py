@@ -7,31 +7,27 @@ comes soon enough.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
-from typing import TypeVar
-
-from django.db.models import Min, Q
+from datetime import datetime
 
 from onboarding import podero
-from onboarding.flows import devices, expiry, handoff, lookups, mails, retention, returning
-from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.flows import (
+    devices,
+    expiry,
+    handoff,
+    lookups,
+    mails,
+    passes,
+    retention,
+    returning,
+)
+from onboarding.models import Device, OnboardingSession
 from onboarding.states import AWAITING_DEVICE, State
-
-BATCH = 200
-# So many rows in a row without an answer, and Podero is taken to be away.
-UNANSWERED_LIMIT = 3
-# A pass ends after this, well before a message about it could be delivered a second time.
-PASS_SECONDS = 45.0
-
-Row = TypeVar("Row")
 
 
 def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(State.RETURNED, now=now)
-    return _each(
-        due.select_related("podero_user", "consent")[:BATCH],
+    return passes.take_up_each(
+        due.select_related("podero_user", "consent"),
         lambda attempt, at: returning.verify_return(client=client, attempt=attempt, now=at),
         now=now,
     )
@@ -39,8 +35,8 @@ def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
 
 def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(*AWAITING_DEVICE, now=now).filter(podero_id__isnull=False)
-    return _each(
-        due.select_related("podero_user", "consent")[:BATCH],
+    return passes.take_up_each(
+        due.select_related("podero_user", "consent"),
         lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
         now=now,
     )
@@ -48,8 +44,8 @@ def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
 
 def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = Device.objects.due(now=now).select_related("podero_user", "attempt")
-    return _each(
-        due[:BATCH],
+    return passes.take_up_each(
+        due,
         lambda device, at: devices.switch_optimization(client=client, device=device, now=at),
         now=now,
     )
@@ -57,15 +53,20 @@ def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
 
 def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     """Refresh the devices of customers that have not been read for a while, oldest first."""
-    oldest = Min("devices__checked_at", filter=Q(devices__missing_since=None))
-    due = PoderoUser.objects.alias(oldest=oldest).filter(
-        oldest__lte=now - devices.UNWATCHED_PERIOD, podero_id__isnull=False
-    )
-    return _each(
-        due.order_by("oldest")[:BATCH],
-        lambda customer, at: devices.refresh_devices(client=client, customer=customer, now=at),
-        now=now,
-    )
+    due = Device.objects.unread_since(now - devices.UNWATCHED_PERIOD)
+    answered: dict[int, bool] = {}
+
+    def refresh(device: Device, at: datetime) -> bool:
+        customer = device.podero_user
+        # One answer tells of all devices of a customer.
+        if customer.pk not in answered:
+            answered[customer.pk] = devices.refresh_devices(
+                client=client, customer=customer, now=at
+            )
+        return answered[customer.pk]
+
+    passes.take_up_each(due.select_related("podero_user"), refresh, now=now)
+    return len(answered)
 
 
 def sweep(
@@ -75,7 +76,7 @@ def sweep(
 
     Without `post` no mail is sent.
     """
-    clock = _clock_from(now)
+    clock = passes.clock_from(now)
     expiry.forget_ended_sign_ins()
     # In this order a return that is confirmed has its device switched on in the same sweep.
     return {
@@ -89,21 +90,3 @@ def sweep(
         "hand-offs forgotten": handoff.forget_used(now=clock()),
         "rows erased": retention.erase_what_is_over(now=clock()),
     }
-
-
-def _clock_from(now: datetime) -> Callable[[], datetime]:
-    """A clock that stands at `now` and runs on: a claim must say when it was really made."""
-    started = time.monotonic()
-    return lambda: now + timedelta(seconds=time.monotonic() - started)
-
-
-def _each(rows: Iterable[Row], act: Callable[[Row, datetime], bool], *, now: datetime) -> int:
-    clock = _clock_from(now)
-    ends_at = now + timedelta(seconds=PASS_SECONDS)
-    taken = unanswered = 0
-    for row in rows:
-        if unanswered == UNANSWERED_LIMIT or clock() > ends_at:
-            break
-        taken += 1
-        unanswered = 0 if act(row, clock()) else unanswered + 1
-    return taken
