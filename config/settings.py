@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "config.middleware.probes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.compression.compressed_pages",
     "csp.middleware.CSPMiddleware",
     "config.middleware.private_pages",
     "django.contrib.sessions.middleware.SessionMiddleware",
