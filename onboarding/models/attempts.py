@@ -6,8 +6,9 @@ from datetime import date, datetime, time, timedelta
 from datetime import timezone as fixed_zone
 from typing import Any
 
-from django.db import models, transaction
-from django.db.models import Q
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, models, transaction
+from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.claims import Claimable
@@ -92,51 +93,27 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         """Take the claims of so many of these away at once; returns how many it were."""
         with transaction.atomic():
             held = self._hold(at_most)
-            OnboardingSession.objects.filter(pk__in=held).update(claimed_at=None)
-            _tell(held, Event.CLAIM_FREED, at=at)
-        return len(held)
+            SessionEvent.objects.tell(held, Event.CLAIM_FREED, at=at)
+            return held.update(claimed_at=None)
 
     def _move(self, to: State, *, at: datetime, event: Event, at_most: int, **fields: Any) -> int:
-        """The one mover for many rows: one UPDATE and one INSERT where `_move` of a row has two.
+        """The one mover for many rows: one INSERT and one UPDATE where `_move` of a row has two.
 
         Rows from which `to` cannot be reached, and those that are being moved, are left out.
         """
         with transaction.atomic():
             held = self.filter(state__in=sources_of(to))._hold(at_most)
-            OnboardingSession.objects.filter(pk__in=held).update(state=to, **fields)
-            _tell(held, event, at=at, to=to, failure_code=fields.get("failure_code", ""))
-        return len(held)
+            code = fields.get("failure_code", "")
+            SessionEvent.objects.tell(held, event, at=at, to=to, failure_code=code)
+            return held.update(state=to, **fields)
 
-    def _hold(self, at_most: int) -> dict[int, State]:
-        """The states of so many of these, which nobody else can change before the transaction ends.
+    def _hold(self, at_most: int) -> OnboardingSessionQuerySet:
+        """So many of these, which nobody else can change before the transaction ends.
 
         SQLite knows no locks on rows; there the transaction holds the whole database.
         """
-        rows = self.select_for_update(skip_locked=True).values_list("pk", "state")
-        return {pk: State(state) for pk, state in rows[:at_most]}
-
-
-def _tell(
-    states: dict[int, State],
-    event: Event,
-    *,
-    at: datetime,
-    to: State | None = None,
-    failure_code: str = "",
-) -> None:
-    """Write one line into the timeline of each; without `to` none of them has moved."""
-    SessionEvent.objects.bulk_create(
-        SessionEvent(
-            attempt_id=pk,
-            at=at,
-            event=event,
-            actor=Actor.SYSTEM,
-            state_before=before,
-            state_after=to or before,
-            failure_code=failure_code,
-        )
-        for pk, before in states.items()
-    )
+        rows = self.select_for_update(skip_locked=True).values_list("pk", flat=True)
+        return OnboardingSession.objects.filter(pk__in=list(rows[:at_most]))
 
 
 class OnboardingSession(Claimable):
@@ -404,6 +381,38 @@ class OnboardingSession(Claimable):
         self._set(state=to, **fields)
 
 
+class SessionEventManager(models.Manager["SessionEvent"]):
+    def tell(
+        self,
+        attempts: OnboardingSessionQuerySet,
+        event: Event,
+        *,
+        at: datetime,
+        to: State | None = None,
+        failure_code: str = "",
+    ) -> None:
+        """Write a line into the timeline of each; without `to` none of them moves.
+
+        The rows do not come here: INSERT … SELECT, which Django has no words for.
+        """
+        columns: dict[str, F | Value] = {
+            "attempt_id": F("pk"),
+            "at": Value(at, models.DateTimeField()),
+            "event": Value(event),
+            "actor": Value(Actor.SYSTEM),
+            "state_before": F("state"),
+            "state_after": Value(to) if to else F("state"),
+            "failure_code": Value(failure_code),
+        }
+        try:
+            lines, params = attempts.values_list(*columns.values()).query.sql_with_params()
+        except EmptyResultSet:
+            return
+        into = f"INSERT INTO {self.model._meta.db_table} ({', '.join(columns)}) "
+        with connection.cursor() as cursor:
+            cursor.execute(into + lines, params)
+
+
 class SessionEvent(models.Model):
     """One line of an attempt's timeline: who, what, why. Only ever added."""
 
@@ -419,6 +428,8 @@ class SessionEvent(models.Model):
         _("reason"), max_length=20, choices=FailureCode.choices, blank=True
     )
     podero_status = models.PositiveSmallIntegerField(_("Podero's answer"), null=True, blank=True)
+
+    objects = SessionEventManager()
 
     class Meta:
         verbose_name = _("timeline event")

@@ -86,7 +86,7 @@ def test_the_number_of_statements_grows_with_the_batches_not_with_the_rows(
 
     statements = [query["sql"].split()[0] for query in seen]
     assert [s for s in statements if s in {"SELECT", "UPDATE", "INSERT"}] == [
-        "SELECT", "UPDATE", "INSERT", "SELECT",
+        "SELECT", "INSERT", "UPDATE", "SELECT",
     ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from django.db import connection, transaction
@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from onboarding.flows import expiry
 from onboarding.flows.expiry import OPENING_PERIOD, expire_unopened_attempts, free_stuck_claims
 from onboarding.models import InvalidTransition, OnboardingSession, SessionEvent
+from onboarding.models.attempts import SessionEventManager
 from onboarding.models.claims import CLAIM_LIFETIME
 from onboarding.states import Event, State
 from tests.factories import NOON, make_attempt, make_consent, make_customer
@@ -87,14 +88,14 @@ def test_a_customer_who_comes_while_a_batch_is_under_way_learns_that_it_has_run_
 ) -> None:
     mine, *_others = make_attempts(3)
     is_held = threading.Event()
-    insert = SessionEvent.objects.bulk_create
+    tell = SessionEventManager.tell
 
-    def slow_insert(rows: list[SessionEvent]) -> None:
+    def slowly_tell(*args: Any, **kwargs: Any) -> None:
         is_held.set()
         time.sleep(0.2)
-        insert(rows)
+        tell(*args, **kwargs)
 
-    monkeypatch.setattr(SessionEvent.objects, "bulk_create", slow_insert)
+    monkeypatch.setattr(SessionEventManager, "tell", slowly_tell)
 
     def customer() -> bool:
         assert is_held.wait(10)
