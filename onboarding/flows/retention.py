@@ -16,7 +16,6 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from django.db.models.functions import Coalesce
 
 from onboarding.flows import passes
 from onboarding.models import (
@@ -65,8 +64,8 @@ def _old_events(before: datetime) -> QuerySet[SessionEvent]:
 
 
 def _old_attempts(before: datetime) -> QuerySet[OnboardingSession]:
-    ended = OnboardingSession.objects.filter(state__in=FINAL, devices=None)
-    return ended.alias(ended_at=Coalesce("finished_at", "started_at")).filter(ended_at__lt=before)
+    ended = Q(finished_at__lt=before) | Q(finished_at=None, started_at__lt=before)
+    return OnboardingSession.objects.filter(ended, state__in=FINAL, devices=None)
 
 
 def _old_consents(withdrawn_before: datetime) -> QuerySet[Consent]:
