@@ -10,12 +10,13 @@ PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench check requirements clean
+.PHONY: help install run test bench journeys check requirements clean
 
 help:
 	@echo "make run           start the app with a simulator of Podero on http://localhost:8000"
 	@echo "make test          run the tests; ARGS=... goes to pytest"
-	@echo "make bench         200 journeys, and what the app adds to Podero's two calls"
+	@echo "make bench         the figures of docs/benchmarks.md; ARGS=\"--only one --small\" for a part"
+	@echo "make journeys      200 journeys, and what the app adds to Podero's two calls"
 	@echo "make check         format, lint, types, layers, migrations, deployment, vulnerabilities"
 	@echo "make install       only make the virtual environment"
 	@echo "make requirements  compile requirements*.txt from requirements*.in"
@@ -33,6 +34,9 @@ test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: install
+	@$(BIN)/python -m scripts.bench $(ARGS)
+
+journeys: install
 	@$(BIN)/python -m scripts.journeys $(ARGS)
 
 check: install
