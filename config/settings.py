@@ -197,7 +197,11 @@ if not PODERO_AUTH_TOKEN and not (PODERO_CLIENT_ID and PODERO_CLIENT_SECRET):
     )
 PODERO_CONNECT_HOSTS = env.hosts("PODERO_CONNECT_HOSTS", default=["connect.podero.com"])
 PODERO_PRICE_ZONE = env.price_zone("PODERO_PRICE_ZONE")
-PODERO_MAX_WAITING = env.whole_number("PODERO_MAX_WAITING", default=4, at_least=1, at_most=1000)
+# Per process. Slow calls must leave threads for pages that ask nobody; see gunicorn.conf.py.
+_threads = env.whole_number("WEB_THREADS", default=40, at_least=1, at_most=1000)
+PODERO_MAX_WAITING = env.whole_number(
+    "PODERO_MAX_WAITING", default=max(_threads // 2, 1), at_least=1, at_most=1000
+)
 PODERO_TIMEOUT_SECONDS = env.whole_number(
     "PODERO_TIMEOUT_SECONDS", default=8, at_least=1, at_most=60
 )

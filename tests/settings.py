@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "DATABASE_URL": os.environ.get("TEST_DATABASE") or f"sqlite:///{_folder}/db.sqlite3",
     "REDIS_URL": "",
     "WORKER_THREADS": "",
+    "WEB_THREADS": "",
     "PODERO_BASE_URL": "http://127.0.0.1:9",
     "PODERO_ORG_ID": "00000000-0000-4000-8000-000000000001",
     "PODERO_CLIENT_ID": "demo-client",

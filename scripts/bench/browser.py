@@ -26,7 +26,8 @@ class Answer:
 class Browser:
     """One connection that is kept, and the cookies."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, *, accepts: str = "identity") -> None:
+        self._accepts = accepts
         address = urlsplit(base_url)
         self._host = address.netloc
         self._connection = HTTPConnection("127.0.0.1", address.port, timeout=60)
@@ -44,7 +45,7 @@ class Browser:
 
     def _ask(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> Answer:
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        sent = {"Host": self._host, "Accept-Encoding": "identity"} | headers
+        sent = {"Host": self._host, "Accept-Encoding": self._accepts} | headers
         if cookies:
             sent["Cookie"] = cookies
         self._connection.request(method, path, body, sent)

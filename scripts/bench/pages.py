@@ -78,7 +78,7 @@ def start_page_per_core(world: World, is_small: bool) -> Measured:
     count = 300 if is_small else 1500
     measured = Measured([])
     with world.app(DJANGO_SETTINGS_MODULE="scripts.bench.settings") as app:
-        browser = Browser(app.base_url)
+        browser = Browser(app.base_url, accepts="gzip, deflate, br, zstd")
         for path in ("/empty/", "/optimize/") * 50:
             browser.get(path)
         for _round in range(3 if is_small else 5):
