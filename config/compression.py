@@ -81,7 +81,11 @@ def _chosen(accept_encoding: str) -> str | None:
 
 
 def _compress(response: HttpResponse, coding: str) -> None:
-    response.content = _CODINGS[coding](response.content)
+    # A view that gives many the same page keeps here what has been made of it.
+    forms: dict[str, bytes] = getattr(response, "compressed_forms", {})
+    if coding not in forms:
+        forms[coding] = _CODINGS[coding](response.content)
+    response.content = forms[coding]
     response.headers["Content-Encoding"] = coding
     response.headers["Content-Length"] = str(len(response.content))
     etag = response.get("ETag", "")

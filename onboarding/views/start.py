@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +18,20 @@ from onboarding.models.attempts import DEVICE_TYPES
 _TEMPLATE = "onboarding/start.html"
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """A page, and what config/compression.py has made of it so far."""
+
+    content: bytes
+    compressed_forms: dict[str, bytes] = field(default_factory=dict)
+
+
+class _PageForAll(HttpResponse):
+    def __init__(self, drawn: _Drawn) -> None:
+        super().__init__(drawn.content)
+        self.compressed_forms = drawn.compressed_forms
+
+
 @require_safe
 def start(request: HttpRequest) -> HttpResponse:
     """Why, what and how to leave, for the device type in the address."""
@@ -24,7 +39,7 @@ def start(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated or settings.DEBUG:
         return render(request, _TEMPLATE, _context(device_type))
     shown = brand()["brand"]
-    return HttpResponse(_page_for_strangers(device_type, get_language(), tuple(shown.items())))
+    return _PageForAll(_page_for_strangers(device_type, get_language(), tuple(shown.items())))
 
 
 def _context(device_type: str) -> dict[str, Any]:
@@ -34,9 +49,10 @@ def _context(device_type: str) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _page_for_strangers(
     device_type: str, _language: str | None, brand: tuple[tuple[str, Any], ...]
-) -> str:
+) -> _Drawn:
     """The page as everybody sees it who is not signed in: one newsletter brings them all here.
 
     It is drawn without the request, so that nothing of one visitor can get into another's page.
     """
-    return render_to_string(_TEMPLATE, _context(device_type) | {"brand": dict(brand)})
+    page = render_to_string(_TEMPLATE, _context(device_type) | {"brand": dict(brand)})
+    return _Drawn(page.encode())

@@ -24,6 +24,7 @@ django.setup()
 from scripts.bench import report  # noqa: E402
 from scripts.bench.catalogue import FIGURES  # noqa: E402
 from scripts.bench.world import World  # noqa: E402
+from tests.servers import NotInstalled  # noqa: E402
 
 
 def main() -> int:
@@ -37,7 +38,10 @@ def main() -> int:
     figures = [figure for figure in FIGURES if not options.only or figure.name in options.only]
     # What the flows of this process tell would bury the table.
     logging.disable(logging.INFO)
-    world = World()
+    try:
+        world = World()
+    except NotInstalled as reason:
+        sys.exit(str(reason))
     results = {}
     try:
         for figure in figures:

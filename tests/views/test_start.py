@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import Callable
 from typing import Any
 
+import brotli
 import pytest
 from django.template.loader import render_to_string
 from django.test import Client
 
+from config import compression
 from onboarding.views import start
 from tests.factories import make_customer
 
@@ -40,6 +44,35 @@ def test_strangers_get_the_page_that_was_drawn_for_the_first_of_them(
     assert first.content == second.content
     assert b"Charge your electric car" in first.content
     assert len(drawn) == 1
+
+
+def test_page_for_strangers_is_compressed_once_in_each_way(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bytes] = []
+
+    def counted(compress: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+        def run(content: bytes) -> bytes:
+            made.append(content)
+            return compress(content)
+
+        return run
+
+    codings = {name: counted(compress) for name, compress in compression._CODINGS.items()}
+    monkeypatch.setattr(compression, "_CODINGS", codings)
+
+    answers = [
+        client.get(f"/optimize/?device_type={kind}", headers={"Accept-Encoding": coding})
+        for _visit in range(2)
+        for kind in ("ev", "hp")
+        for coding in ("br", "gzip", "identity")
+    ]
+
+    assert len(made) == 4
+    for number, answer in enumerate(answers):
+        assert answer.content == answers[number % 6].content
+    assert brotli.decompress(answers[6].content) == gzip.decompress(answers[7].content)
+    assert answers[8].content == brotli.decompress(answers[6].content)
 
 
 def test_each_device_type_and_brand_has_a_page_of_its_own(
