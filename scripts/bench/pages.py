@@ -27,7 +27,7 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
     measured = Measured([])
     with world.app() as app:
         [visitor] = ready_customers(app, world.numbers(1))
-        for _round in range(1 if is_small else 2):
+        for _round in range(1 if is_small else 3):
             world.simulator.control.settings(latency_ms=0)
             crowd = ready_customers(app, world.numbers(CUSTOMERS))
             _visit(visitor, 2)
@@ -40,14 +40,17 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
             coming.start()
             busy = _visit(visitor, seconds)
             coming.join()
+            ratios = []
             for name in PAGES:
                 rest, slow = p95(at_rest[name]), p95(busy[name])
-                measured.ratios.append(slow / rest)
+                ratios.append(slow / rest)
                 middles = [statistics.median(looks[name]) for looks in (busy, at_rest)]
                 measured.remarks.append(
                     f"{name}: p95 {ms(slow)} beside {ms(rest)}; "
                     f"median {ms(middles[0])} beside {ms(middles[1])}"
                 )
+            # The worse of the two counts.
+            measured.ratios.append(max(ratios))
     world.simulator.control.settings(latency_ms=0)
     return measured
 
