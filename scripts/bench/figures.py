@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from scripts.bench.world import World
@@ -43,6 +43,11 @@ class Measured:
     @property
     def spread(self) -> str:
         return f"{min(self.ratios):.2f}–{max(self.ratios):.2f}"
+
+
+def worse(parts: Mapping[str, list[float]]) -> list[float]:
+    """The ratios of the part that did worse, for a figure where less is better."""
+    return max(parts.values(), key=statistics.median)
 
 
 def p95(values: list[float]) -> float:

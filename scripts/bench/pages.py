@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts.bench.browser import Browser, Customer, is_form, ready_customers
-from scripts.bench.figures import Measured, ms, p95
+from scripts.bench.figures import Measured, ms, p95, worse
 from scripts.bench.world import World
 from tests.servers import RunningApp
 
@@ -25,6 +25,7 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
     """The customers come one after the other while the pages are looked at, and none gives up."""
     seconds = 8 if is_small else 20
     measured = Measured([])
+    ratios: dict[str, list[float]] = {name: [] for name in PAGES}
     with world.app() as app:
         [visitor] = ready_customers(app, world.numbers(1))
         for _round in range(1 if is_small else 3):
@@ -40,18 +41,16 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
             coming.start()
             busy = _visit(visitor, seconds)
             coming.join()
-            ratios = []
             for name in PAGES:
                 rest, slow = p95(at_rest[name]), p95(busy[name])
-                ratios.append(slow / rest)
+                ratios[name].append(slow / rest)
                 middles = [statistics.median(looks[name]) for looks in (busy, at_rest)]
                 measured.remarks.append(
                     f"{name}: p95 {ms(slow)} beside {ms(rest)}; "
                     f"median {ms(middles[0])} beside {ms(middles[1])}"
                 )
-            # The worse of the two counts.
-            measured.ratios.append(max(ratios))
     world.simulator.control.settings(latency_ms=0)
+    measured.ratios = worse(ratios)
     return measured
 
 
