@@ -10,12 +10,13 @@ PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench drill check guards requirements clean
+.PHONY: help install run test bench journeys drill check guards requirements clean
 
 help:
 	@echo "make run           start the app with a simulator of Podero on http://localhost:8000"
 	@echo "make test          run the tests; ARGS=... goes to pytest"
-	@echo "make bench         200 journeys, and what the app adds to Podero's two calls"
+	@echo "make bench         the figures of docs/benchmarks.md; ARGS=\"--only one --small\" for a part"
+	@echo "make journeys      200 journeys, and what the app adds to Podero's two calls"
 	@echo "make drill         break everything for half an hour and audit what became of 20,000 attempts"
 	@echo "make check         format, lint, types, layers, migrations, deployment, vulnerabilities"
 	@echo "make guards        take each guard away once and see that a test notices"
@@ -35,6 +36,9 @@ test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: install
+	@$(BIN)/python -m scripts.bench $(ARGS)
+
+journeys: install
 	@$(BIN)/python -m scripts.journeys $(ARGS)
 
 drill: install

@@ -16,11 +16,14 @@ env.read_file(Path(__file__).with_name(".env"))
 # In a container: `gunicorn config.wsgi --bind 0.0.0.0:8000`, reachable by the proxy only.
 bind = f"127.0.0.1:{os.environ.get('PORT') or 8000}"
 
-# A thread waits on Podero while others serve. PODERO_MAX_WAITING, which is per process, stays
-# below the threads, so that a slow Podero cannot take them all.
+# A process per core, and threads that mostly wait: on Podero while others serve, of which
+# PODERO_MAX_WAITING lets half do so at a time. All threads of a machine together are 80, since each
+# may hold a connection to the database, of which PostgreSQL allows 100 unless told otherwise.
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_WORKERS") or 2)
-threads = int(os.environ.get("WEB_THREADS") or 8)
+workers = int(os.environ.get("WEB_WORKERS") or min(max(len(os.sched_getaffinity(0)), 2), 8))
+threads = int(os.environ.get("WEB_THREADS") or max(80 // workers, 2))
+# What the settings take half of.
+os.environ["WEB_THREADS"] = str(threads)
 
 timeout = 30
 graceful_timeout = 20

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "django_guid",
 ]
 MIDDLEWARE = [
+    "config.compression.compressed_pages",
     "csp.middleware.CSPMiddleware",
     "config.middleware.private_pages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -187,7 +188,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "send_due_mails": 30,
         "expire_due_attempts": 300,
         "forget_what_ran_out": 3600,
-        "erase_what_is_over": 86400,
+        "erase_what_is_over": 3600,
     }.items()
 }
 
@@ -213,8 +214,9 @@ if not PODERO_AUTH_TOKEN and not (PODERO_CLIENT_ID and PODERO_CLIENT_SECRET):
     )
 PODERO_CONNECT_HOSTS = env.hosts("PODERO_CONNECT_HOSTS", default=["connect.podero.com"])
 PODERO_PRICE_ZONE = env.price_zone("PODERO_PRICE_ZONE")
-# Threads of one web process; gunicorn.conf.py makes as many.
-WEB_THREADS = env.whole_number("WEB_THREADS", default=8, at_least=1, at_most=1000)
+# Threads of one web process; gunicorn.conf.py makes as many. Slow calls must leave some of them
+# for pages that ask nobody.
+WEB_THREADS = env.whole_number("WEB_THREADS", default=40, at_least=1, at_most=1000)
 PODERO_MAX_WAITING = env.whole_number(
     "PODERO_MAX_WAITING", default=max(WEB_THREADS // 2, 1), at_least=1, at_most=1000
 )

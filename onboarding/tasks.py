@@ -36,9 +36,6 @@ from onboarding.models import (
     Reconnection,
 )
 
-# 20,000 rows of a kind: what is left is taken up the next day.
-_ERASING_PASSES = 40
-
 
 def nudge(task: Task[Any, Any], **ids: int) -> None:
     """Have `task` done soon. Without a broker nothing is lost but time: the beat finds the row."""
@@ -184,4 +181,4 @@ def forget_what_ran_out() -> None:
 
 @shared_task(name="onboarding.erase_what_is_over")
 def erase_what_is_over() -> None:
-    retention.erase_what_is_over(now=timezone.now(), passes=_ERASING_PASSES)
+    retention.erase_what_is_over(now=timezone.now())

@@ -41,7 +41,7 @@ def main() -> int:
     app = start_app(var_dir=folder, simulator=simulator)
     try:
         simulator.control.settings(latency_ms=options.latency_ms)
-        bare, journeys = _BareCalls(simulator), _Journeys(app, simulator)
+        bare, journeys = BareCalls(simulator), _Journeys(app, simulator)
         for number in range(options.count):
             # In turn, so that both see the machine in the same mood.
             bare.run(f"B-{number}")
@@ -65,7 +65,7 @@ def _report(bare: list[float], ours: list[float], breaches: list[str]) -> None:
     print(f"the app adds {added * 1e3:.1f} ms (median)")
 
 
-class _BareCalls:
+class BareCalls:
     """What the app cannot do without: the same two calls, by a script on a warm connection."""
 
     def __init__(self, simulator: RunningSimulator) -> None:

@@ -6,16 +6,13 @@ import logging
 from datetime import datetime
 from typing import Protocol
 
-from onboarding.flows import reminders, schedule
+from onboarding.flows import passes, reminders, schedule
 from onboarding.models import Mail
 
 logger = logging.getLogger(__name__)
 
-BATCH = 100
 # With a ceiling of six hours between tries this is about four days.
 MAX_TRIES = 25
-# So many mails in a row that could not be sent, and the mail server is taken to be away.
-UNSENT_LIMIT = 3
 
 
 class NotSent(Exception):
@@ -39,15 +36,15 @@ class Post(Protocol):
 
 
 def send_due_mails(*, post: Post, now: datetime) -> int:
-    """Send what is due, in a bounded batch; returns how many rows were taken up."""
-    taken = unsent = 0
-    due = Mail.objects.due(now=now).select_related("consent__podero_user", "consent__text")
-    for mail in due[:BATCH]:
-        taken += 1
-        unsent = 0 if send_mail(post=post, mail=mail, now=now) else unsent + 1
-        if unsent == UNSENT_LIMIT:
-            break
-    return taken
+    """Send what is due; returns how many rows were taken up.
+
+    After a few in a row that could not be sent, the mail server is taken to be away.
+    """
+    return passes.take_up_each(
+        Mail.objects.due(now=now).select_related("consent__podero_user", "consent__text"),
+        lambda mail, at: send_mail(post=post, mail=mail, now=at),
+        now=now,
+    )
 
 
 def send_mail(*, post: Post, mail: Mail, now: datetime) -> bool:

@@ -16,8 +16,8 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from django.db.models.functions import Coalesce
 
+from onboarding.flows import passes
 from onboarding.models import (
     Consent,
     Device,
@@ -35,12 +35,16 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 
 
-def erase_what_is_over(*, now: datetime, passes: int = 1) -> int:
-    """Erase in bounded batches, at most `passes` of each kind; returns how many rows it were."""
+def erase_what_is_over(*, now: datetime) -> int:
+    """Erase all that is over, in bounded batches; returns how many rows it were.
+
+    What hung on rows erased in one batch may be over in the next.
+    """
     before = now - timedelta(days=settings.RETAIN_ATTEMPTS_DAYS)
     withdrawn_before = now - timedelta(days=settings.RETAIN_CONSENTS_DAYS)
     erased: Counter[str] = Counter()
-    for _pass in range(passes):
+
+    def erase_batch() -> int:
         done = (
             _erase(_old_events(before), now=now)
             + _erase(_old_reconnections(before), now=now)
@@ -49,9 +53,10 @@ def erase_what_is_over(*, now: datetime, passes: int = 1) -> int:
             + _erase(_old_consents(withdrawn_before), now=now)
             + _erase_customers(before, now=now)
         )
-        erased += done
-        if not done:
-            break
+        erased.update(done)
+        return done.total()
+
+    passes.repeat(erase_batch)
     if erased:
         logger.info("Erased what is no longer needed", extra={"counts": dict(erased)})
     return erased.total()
@@ -66,8 +71,8 @@ def _old_reconnections(before: datetime) -> QuerySet[Reconnection]:
 
 
 def _old_attempts(before: datetime) -> QuerySet[OnboardingSession]:
-    ended = OnboardingSession.objects.filter(state__in=FINAL, devices=None)
-    return ended.alias(ended_at=Coalesce("finished_at", "started_at")).filter(ended_at__lt=before)
+    ended = Q(finished_at__lt=before) | Q(finished_at=None, started_at__lt=before)
+    return OnboardingSession.objects.filter(ended, state__in=FINAL, devices=None)
 
 
 def _old_consents(withdrawn_before: datetime) -> QuerySet[Consent]:

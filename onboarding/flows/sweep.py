@@ -7,12 +7,9 @@ comes soon enough.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import datetime
 
-from django.db.models import Min, Q
+from django.db.models import F
 from django.db.models.functions import Coalesce
 
 from onboarding import podero
@@ -23,6 +20,7 @@ from onboarding.flows import (
     handoff,
     lookups,
     mails,
+    passes,
     reconnecting,
     removal,
     retention,
@@ -31,111 +29,110 @@ from onboarding.flows import (
     sign_in_failures,
     throttling,
 )
-from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser, Reconnection
+from onboarding.models import ChargeWish, Device, OnboardingSession, Reconnection
 from onboarding.states import AWAITING_DEVICE, State
-
-BATCH = 200
-# So many rows in a row without an answer, and Podero is taken to be away.
-UNANSWERED_LIMIT = 3
-# A pass ends after this, well before a message about it could be delivered a second time.
-PASS_SECONDS = 45.0
-
-Row = TypeVar("Row")
 
 
 def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(State.RETURNED, now=now)
-    return _each(
-        client,
-        due.select_related("podero_user", "consent")[:BATCH],
+    return passes.take_up_each(
+        due.select_related("podero_user", "consent"),
         lambda attempt, at: returning.verify_return(client=client, attempt=attempt, now=at),
         now=now,
+        is_over=lambda: client.is_shut,
     )
 
 
 def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
     due = OnboardingSession.objects.due(*AWAITING_DEVICE, now=now).filter(podero_id__isnull=False)
-    return _each(
-        client,
-        due.select_related("podero_user", "consent")[:BATCH],
+    return passes.take_up_each(
+        due.select_related("podero_user", "consent"),
         lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
         now=now,
+        is_over=lambda: client.is_shut,
     )
 
 
 def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> int:
-    return _each(
-        client,
-        Reconnection.objects.due(now=now).with_device()[:BATCH],
+    return passes.take_up_each(
+        Reconnection.objects.due(now=now).with_device(),
         lambda found, at: reconnecting.take_up(client=client, reconnection=found, now=at),
         now=now,
+        is_over=lambda: client.is_shut,
     )
 
 
 def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = Device.objects.due(now=now).select_related("podero_user", "attempt")
-    return _each(
-        client,
-        due[:BATCH],
+    return passes.take_up_each(
+        due,
         lambda device, at: devices.switch_optimization(client=client, device=device, now=at),
         now=now,
+        is_over=lambda: client.is_shut,
     )
 
 
 def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     """Refresh the devices of customers that have not been read for a while, oldest first."""
-    oldest = Min(
-        "devices__checked_at", filter=Q(devices__missing_since=None, devices__removed_at=None)
-    )
-    # Whoever could not be answered goes to the end of the line, not on blocking its head.
-    last_asked = Coalesce("devices_asked_at", oldest)
-    due = PoderoUser.objects.alias(oldest=oldest, last_asked=last_asked).filter(
-        oldest__lte=now - devices.UNWATCHED_PERIOD, podero_id__isnull=False
-    )
+    due = Device.objects.unread_since(now - devices.UNWATCHED_PERIOD)
+    answered: dict[int, bool] = {}
 
-    def refresh(customer: PoderoUser, at: datetime) -> bool:
+    def refresh(device: Device, at: datetime) -> bool:
+        customer = device.podero_user
+        # One answer tells of all devices of a customer.
+        if customer.pk in answered:
+            return answered[customer.pk]
         if not customer.begin_asking(now=at, again_after=devices.ASK_AGAIN_PERIOD):
             return True
-        return devices.refresh_devices(client=client, customer=customer, now=at)
+        answered[customer.pk] = devices.refresh_devices(client=client, customer=customer, now=at)
+        return answered[customer.pk]
 
-    return _each(client, due.order_by("last_asked", "pk")[:BATCH], refresh, now=now)
+    # Whoever could not be answered goes to the end of the line, not on blocking its head.
+    last_asked = Coalesce(F("podero_user__devices_asked_at"), F("checked_at"))
+    passes.take_up_each(
+        due.select_related("podero_user").order_by(last_asked, "pk"),
+        refresh,
+        now=now,
+        is_over=lambda: client.is_shut,
+    )
+    return len(answered)
 
 
 def charge_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = ChargeWish.objects.due(now=now).select_related("device__podero_user", "device__attempt")
-    return _each(
-        client,
-        due[:BATCH],
+    return passes.take_up_each(
+        due,
         lambda wish, at: charging.carry_out(client=client, wish=wish, now=at),
         now=now,
+        is_over=lambda: client.is_shut,
     )
 
 
 def fetch_due_savings(*, client: podero.PoderoClient, now: datetime) -> int:
     due = saving.due_for_savings(now=now).select_related("podero_user")
-    return _each(
-        client,
-        due[:BATCH],
+    return passes.take_up_each(
+        due,
         lambda device, at: saving.fetch_savings(client=client, device=device, now=at),
         now=now,
+        is_over=lambda: client.is_shut,
     )
 
 
 def remove_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
-    return _each(
-        client,
-        removal.due_devices(now=now)[:BATCH],
+    return passes.take_up_each(
+        removal.due_devices(now=now),
         lambda device, at: removal.remove_device(client=client, device=device, now=at),
         now=now,
+        is_over=lambda: client.is_shut,
     )
 
 
 def remove_due_customers(*, client: podero.PoderoClient, now: datetime) -> int:
-    return _each(
-        client,
-        removal.due_customers(now=now)[:BATCH],
+    return passes.take_up_each(
+        removal.due_customers(now=now),
         lambda customer, at: removal.remove_customer(client=client, customer=customer, now=at),
         now=now,
+        is_over=lambda: client.is_shut,
     )
 
 
@@ -146,7 +143,7 @@ def sweep(
 
     Without `post` no mail is sent.
     """
-    clock = _clock_from(now)
+    clock = passes.clock_from(now)
     expiry.forget_ended_sign_ins()
     # In this order a return that is confirmed has its device switched on in the same sweep, and
     # what is switched off for good, with nothing left to charge, is removed in it.
@@ -170,27 +167,3 @@ def sweep(
         + sign_in_failures.forget_old_failures(now=clock()),
         "rows erased": retention.erase_what_is_over(now=clock()),
     }
-
-
-def _clock_from(now: datetime) -> Callable[[], datetime]:
-    """A clock that stands at `now` and runs on: a claim must say when it was really made."""
-    started = time.monotonic()
-    return lambda: now + timedelta(seconds=time.monotonic() - started)
-
-
-def _each(
-    client: podero.PoderoClient,
-    rows: Iterable[Row],
-    act: Callable[[Row, datetime], bool],
-    *,
-    now: datetime,
-) -> int:
-    clock = _clock_from(now)
-    ends_at = now + timedelta(seconds=PASS_SECONDS)
-    taken = unanswered = 0
-    for row in rows:
-        if unanswered == UNANSWERED_LIMIT or clock() > ends_at or client.is_shut:
-            break
-        taken += 1
-        unanswered = 0 if act(row, clock()) else unanswered + 1
-    return taken

@@ -5,8 +5,9 @@ from datetime import date, datetime, time, timedelta
 from datetime import timezone as fixed_zone
 from typing import Any
 
-from django.db import models, transaction
-from django.db.models import Q
+from django.core.exceptions import EmptyResultSet
+from django.db import connection, models, transaction
+from django.db.models import F, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.append_only import AppendOnly, AppendOnlyQuerySet
@@ -79,7 +80,48 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         )
 
     def due(self, *states: State, now: datetime) -> OnboardingSessionQuerySet:
-        return self.filter(state__in=states, next_try_at__lte=now).order_by("pk")
+        """Those to be taken up now, the one that waits longest first."""
+        due = self.filter(state__in=states, next_try_at__lte=now)
+        return due.order_by("next_try_at", "pk")
+
+    def mark_expired(self, *, failure_code: FailureCode, at: datetime, at_most: int) -> int:
+        """Expire so many of these at once; returns how many did. What others hold stays theirs."""
+        return self._move(
+            State.EXPIRED,
+            at=at,
+            event=Event.EXPIRED,
+            at_most=at_most,
+            failure_code=failure_code,
+            finished_at=at,
+            claimed_at=None,
+            next_try_at=None,
+        )
+
+    def free_claims(self, *, at: datetime, at_most: int) -> int:
+        """Take the claims of so many of these away at once; returns how many it were."""
+        with transaction.atomic():
+            held = self._hold(at_most)
+            SessionEvent.objects.tell(held, Event.CLAIM_FREED, at=at)
+            return held.update(claimed_at=None)
+
+    def _move(self, to: State, *, at: datetime, event: Event, at_most: int, **fields: Any) -> int:
+        """The one mover for many rows: one INSERT and one UPDATE where `_move` of a row has two.
+
+        Rows from which `to` cannot be reached, and those that are being moved, are left out.
+        """
+        with transaction.atomic():
+            held = self.filter(state__in=sources_of(to))._hold(at_most)
+            code = fields.get("failure_code", "")
+            SessionEvent.objects.tell(held, event, at=at, to=to, failure_code=code)
+            return held.update(state=to, **fields)
+
+    def _hold(self, at_most: int) -> OnboardingSessionQuerySet:
+        """So many of these, which nobody else can change before the transaction ends.
+
+        SQLite knows no locks on rows; there the transaction holds the whole database.
+        """
+        rows = self.select_for_update(skip_locked=True).values_list("pk", flat=True)
+        return OnboardingSession.objects.filter(pk__in=list(rows[:at_most]))
 
 
 class OnboardingSession(Claimable):
@@ -93,7 +135,11 @@ class OnboardingSession(Claimable):
 
     reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
     podero_user = models.ForeignKey(
-        PoderoUser, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("customer")
+        PoderoUser,
+        on_delete=models.PROTECT,
+        db_index=False,
+        related_name="attempts",
+        verbose_name=_("customer"),
     )
     consent = models.ForeignKey(
         Consent, on_delete=models.PROTECT, related_name="attempts", verbose_name=_("consent")
@@ -137,9 +183,22 @@ class OnboardingSession(Claimable):
         verbose_name = _("attempt")
         verbose_name_plural = _("attempts")
         indexes = (
-            models.Index(fields=["state", "next_try_at"], name="attempt_due"),
+            # What waits for the background is few among many: only that is in these.
+            models.Index(
+                fields=["state", "next_try_at"],
+                condition=Q(next_try_at__isnull=False),
+                name="attempt_due",
+            ),
+            models.Index(
+                fields=["started_at"], condition=Q(state=State.STARTED), name="attempt_unopened"
+            ),
+            models.Index(
+                fields=["claimed_at"],
+                condition=Q(claimed_at__isnull=False),
+                name="attempt_claimed",
+            ),
+            models.Index(fields=["finished_at"], name="attempt_finished"),
             models.Index(fields=["podero_user", "-started_at"], name="attempt_of_customer"),
-            models.Index(fields=["claimed_at"], name="attempt_claimed"),
         )
         constraints = (
             models.CheckConstraint(
@@ -325,6 +384,8 @@ class OnboardingSession(Claimable):
     ) -> None:
         """Change the state if the database still agrees with this copy, and tell the timeline.
 
+        With its namesake for many rows the only place that assigns a state.
+
         Raises InvalidTransition when the move is not allowed, when another process was faster,
         or when the move needs our claim and we have lost it.
         """
@@ -352,13 +413,43 @@ class OnboardingSession(Claimable):
 
 
 class SessionEventQuerySet(AppendOnlyQuerySet["SessionEvent"]):
-    pass
+    def tell(
+        self,
+        attempts: OnboardingSessionQuerySet,
+        event: Event,
+        *,
+        at: datetime,
+        to: State | None = None,
+        failure_code: str = "",
+    ) -> None:
+        """Write a line into the timeline of each; without `to` none of them moves.
+
+        The rows do not come here: INSERT … SELECT, which Django has no words for.
+        """
+        columns: dict[str, F | Value] = {
+            "attempt_id": F("pk"),
+            "at": Value(at, models.DateTimeField()),
+            "event": Value(event),
+            "actor": Value(Actor.SYSTEM),
+            "state_before": F("state"),
+            "state_after": Value(to) if to else F("state"),
+            "failure_code": Value(failure_code),
+        }
+        try:
+            lines, params = attempts.values_list(*columns.values()).query.sql_with_params()
+        except EmptyResultSet:
+            return
+        into = f"INSERT INTO {self.model._meta.db_table} ({', '.join(columns)}) "
+        with connection.cursor() as cursor:
+            cursor.execute(into + lines, params)
 
 
 class SessionEvent(AppendOnly):
     """One line of an attempt's timeline: who, what, why. Only ever added."""
 
-    attempt = models.ForeignKey(OnboardingSession, on_delete=models.CASCADE, related_name="events")
+    attempt = models.ForeignKey(
+        OnboardingSession, on_delete=models.CASCADE, db_index=False, related_name="events"
+    )
     at = models.DateTimeField(_("when"))
     event = models.CharField(_("what"), max_length=24, choices=Event.choices)
     actor = models.CharField(_("who"), max_length=10, choices=Actor.choices)
@@ -374,7 +465,10 @@ class SessionEvent(AppendOnly):
     class Meta(AppendOnly.Meta):
         verbose_name = _("timeline event")
         verbose_name_plural = _("timeline")
-        indexes = (models.Index(fields=["attempt", "id"], name="event_of_attempt"),)
+        indexes = (
+            models.Index(fields=["attempt", "id"], name="event_of_attempt"),
+            models.Index(fields=["at"], name="event_at"),
+        )
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.event}"

@@ -98,6 +98,13 @@ class Consent(AppendOnly):
     class Meta(AppendOnly.Meta):
         verbose_name = _("consent")
         verbose_name_plural = _("consents")
+        indexes = (
+            models.Index(
+                fields=["withdrawn_at"],
+                condition=models.Q(withdrawn_at__isnull=False),
+                name="consent_withdrawn",
+            ),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(allows_control=True, allows_data_exchange=True),

@@ -80,7 +80,12 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         differs = ~Q(is_optimization_wanted=F("is_optimization_active"))
         return self.filter(
             differs | Q(is_optimization_in_doubt=True), next_try_at__lte=now
-        ).order_by("pk")
+        ).order_by("next_try_at", "pk")
+
+    def unread_since(self, moment: datetime) -> DeviceQuerySet:
+        """Those that Podero is to be asked about again, the one read longest ago first."""
+        unread = self.filter(checked_at__lte=moment, missing_since=None, removed_at=None)
+        return unread.filter(podero_user__podero_id__isnull=False).order_by("checked_at", "pk")
 
 
 class Device(Removable, Claimable):
@@ -131,7 +136,22 @@ class Device(Removable, Claimable):
     class Meta(Removable.Meta):
         verbose_name = _("device")
         verbose_name_plural = _("devices")
-        indexes = (*Removable.Meta.indexes, models.Index(fields=["next_try_at"], name="device_due"))
+        indexes = (
+            *Removable.Meta.indexes,
+            models.Index(
+                fields=["next_try_at"],
+                condition=Q(next_try_at__isnull=False),
+                name="device_due",
+            ),
+            models.Index(
+                fields=["checked_at"], condition=Q(missing_since=None), name="device_unread"
+            ),
+            models.Index(
+                fields=["claimed_at"],
+                condition=Q(claimed_at__isnull=False),
+                name="device_claimed",
+            ),
+        )
         constraints = (
             *Removable.Meta.constraints,
             models.CheckConstraint(

@@ -13,7 +13,7 @@ from onboarding.models.consents import Consent
 class MailQuerySet(models.QuerySet["Mail"]):
     def due(self, *, now: datetime) -> MailQuerySet:
         # In the order of the index: by primary key, databases walk through all that was ever sent.
-        return self.filter(sent_at=None, next_try_at__lte=now).order_by("next_try_at")
+        return self.filter(sent_at=None, next_try_at__lte=now).order_by("next_try_at", "pk")
 
 
 class Mail(Claimable):
@@ -39,7 +39,18 @@ class Mail(Claimable):
     class Meta:
         verbose_name = _("mail")
         verbose_name_plural = _("mails")
-        indexes = (models.Index(fields=["next_try_at"], name="mail_due"),)
+        indexes = (
+            models.Index(
+                fields=["next_try_at"],
+                condition=models.Q(next_try_at__isnull=False),
+                name="mail_due",
+            ),
+            models.Index(
+                fields=["claimed_at"],
+                condition=models.Q(claimed_at__isnull=False),
+                name="mail_claimed",
+            ),
+        )
         constraints = (
             models.UniqueConstraint(fields=["consent", "kind"], name="one_mail_of_a_kind"),
         )

@@ -80,6 +80,13 @@ class PoderoUser(Removable, Claimable):
     class Meta(Removable.Meta):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
+        indexes = (
+            models.Index(
+                fields=["claimed_at"],
+                condition=models.Q(claimed_at__isnull=False),
+                name="customer_claimed",
+            ),
+        )
 
     def __str__(self) -> str:
         return self.external_user_id

@@ -7,18 +7,9 @@ from typing import Any
 import pytest
 
 from tests.browser.person import Person
+from tests.browser.vitals import vitals_of
 
 MOST_BYTES = 14_000  # what arrives in the first round trips of a new connection
-
-_SHIFTS = """
-() => new Promise(resolve => {
-  const observer = new PerformanceObserver(() => {});
-  observer.observe({type: "layout-shift", buffered: true});
-  requestAnimationFrame(() => requestAnimationFrame(() => {
-    resolve(observer.takeRecords().map(entry => entry.value));
-  }));
-})
-"""
 
 
 @pytest.mark.parametrize("path", ["/optimize/", "/optimize/?device_type=hp"])
@@ -43,4 +34,4 @@ def test_start_page_is_light_and_stands_still(
 
     assert len(sizes) >= 4
     assert sum(sizes.values()) <= MOST_BYTES, sizes
-    assert person.page.evaluate(_SHIFTS) == []
+    assert vitals_of(person.page).shift == 0

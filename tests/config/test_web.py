@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +19,7 @@ from onboarding import clients
 from onboarding.clients import CachedToken
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
+from tests.servers import ROOT, app_environment
 from tests.simulator.launch import RunningSimulator, free_port
 
 PROBES = ["/health/live", "/health/ready"]
@@ -192,3 +196,38 @@ def test_customer_is_sent_to_the_form_while_redis_is_away(
     assert response.headers["Location"].startswith(f"{simulator.base_url}?")
     assert customer.attempt.state == "open"
     assert len(simulator.control.requests_to("token")) == 1
+
+
+@pytest.mark.parametrize(
+    ("env", "workers", "threads", "waiting"),
+    [
+        ({}, "cores", "80 // workers", "threads // 2"),
+        ({"WEB_WORKERS": "1"}, 1, 80, 40),
+        ({"WEB_THREADS": "9"}, "cores", 9, 4),
+        ({"WEB_WORKERS": "3", "WEB_THREADS": "1"}, 3, 1, 1),
+        ({"WEB_THREADS": "8", "PODERO_MAX_WAITING": "7"}, "cores", 8, 7),
+    ],
+)
+def test_half_of_the_threads_may_wait_on_podero(
+    env: dict[str, str], workers: Any, threads: Any, waiting: Any, tmp_path: Path
+) -> None:
+    code = (
+        "import runpy; web = runpy.run_path('gunicorn.conf.py')\n"
+        "from config import settings\n"
+        "print(web['workers'], web['threads'], settings.PODERO_MAX_WAITING)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=app_environment(tmp_path, 8000, {"WEB_WORKERS": ""} | env),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    told = tuple(int(number) for number in done.stdout.split())
+    cores = min(max(len(os.sched_getaffinity(0)), 2), 8)
+    expected_workers = cores if workers == "cores" else workers
+    expected_threads = 80 // expected_workers if threads == "80 // workers" else threads
+    expected_waiting = expected_threads // 2 if waiting == "threads // 2" else waiting
+    assert told == (expected_workers, expected_threads, expected_waiting)

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from onboarding.flows import retention, withdrawal
+from onboarding.flows import passes, retention, withdrawal
 from onboarding.flows.retention import erase_what_is_over
 from onboarding.models import (
     Consent,
@@ -21,7 +23,7 @@ from onboarding.models import (
 )
 from onboarding.models.removals import NOT_TO_BE_REMOVED
 from onboarding.states import Actor, Event, State
-from onboarding.tasks import erase_what_is_over as daily_job
+from onboarding.tasks import erase_what_is_over as job
 from tests.factories import (
     NOON,
     make_attempt,
@@ -188,19 +190,34 @@ def test_periods_are_settings(settings: Any) -> None:
     assert Consent.objects.count() == 0
 
 
-def test_one_pass_is_bounded_and_the_daily_job_takes_up_the_rest(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_all_that_is_over_goes_in_bounded_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
     customer = make_customer()
     consent = make_consent(customer)
     for _attempt in range(7):
         make_attempt(customer=customer, consent=consent, state=State.EXPIRED)
 
-    erase_what_is_over(now=OVER)
-    assert OnboardingSession.objects.count() == 5
+    with CaptureQueriesContext(connection) as seen:
+        erase_what_is_over(now=OVER)
 
-    OnboardingSession.objects.update(started_at=NOON - timedelta(days=2000))
-    daily_job()
+    deleting = [query["sql"] for query in seen if query["sql"].startswith("DELETE")]
+    assert sum('"onboarding_onboardingsession"' in sql.split("WHERE")[0] for sql in deleting) == 4
     assert OnboardingSession.objects.count() == 0
-    assert sum(ErasedCount.objects.values_list("count", flat=True)) == 7
+    assert counts() == {"onboarding.OnboardingSession": 7}
+
+
+def test_what_is_left_when_the_time_is_up_is_erased_by_the_next_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setattr(passes, "PASS_SECONDS", -1.0)
+    customer = make_customer()
+    consent = make_consent(customer)
+    long_ago = NOON - timedelta(days=2000)
+    for _attempt in range(3):
+        make_attempt(customer=customer, consent=consent, state=State.EXPIRED, started_at=long_ago)
+
+    job()
+    assert OnboardingSession.objects.count() == 1
+    job()
+    assert OnboardingSession.objects.count() == 0

@@ -12,7 +12,8 @@ from django.utils import timezone
 from onboarding import podero
 from onboarding.clients import podero_client
 from onboarding.flows import devices
-from onboarding.flows.sweep import UNANSWERED_LIMIT, sweep
+from onboarding.flows.passes import UNANSWERED_LIMIT
+from onboarding.flows.sweep import sweep
 from onboarding.models import Device
 from tests.factories import make_customer
 from tests.journeys.customer import Customer

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page
 
-from onboarding.flows import expiry, mails, withdrawal
+from onboarding.flows import expiry, mails, passes, withdrawal
 from onboarding.letters import MailServer, plain
 from onboarding.models import Consent, Mail
 from onboarding.tasks import send_due_mails
@@ -213,7 +213,7 @@ def test_mail_server_that_is_away_ends_the_pass() -> None:
 
     taken = mails.send_due_mails(post=Server(*[mails.NotSent()] * 10), now=NOON)
 
-    assert taken == mails.UNSENT_LIMIT
+    assert taken == passes.UNANSWERED_LIMIT
 
 
 def test_mail_that_another_process_is_sending_is_left_alone() -> None:

@@ -1,0 +1,67 @@
+"""A pass over what is due: in bounded batches, within a bounded time, each row once.
+
+The rows are the queue, so a pass keeps no place in it: what is left when the time is up, or when
+the process is killed, is still due, and the next pass or another worker takes it up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
+
+# A pass ends after this, well before a message about it could be delivered a second time.
+PASS_SECONDS = 45.0
+BATCH = 200
+# Keys that one pass reads ahead; a number each, so that memory stays flat.
+LONGEST_QUEUE = 10_000
+# So many rows in a row without an answer, and whoever should give it is taken to be away.
+UNANSWERED_LIMIT = 3
+
+Row = TypeVar("Row", bound=Model)
+
+
+def take_up_each(
+    due: QuerySet[Row],
+    act: Callable[[Row, datetime], bool],
+    *,
+    now: datetime,
+    is_over: Callable[[], bool] = lambda: False,
+) -> int:
+    """Call `act` with each due row and the moment; returns how many rows were taken up.
+
+    Rows are read a batch at a time, so that what is no longer due when its batch comes is left
+    out. `act` says whether it got an answer; without any for a while, or when
+    `is_over`, the pass ends early.
+    """
+    clock = clock_from(now)
+    ends_at = now + timedelta(seconds=PASS_SECONDS)
+    taken = unanswered = 0
+    queue = list(due.values_list("pk", flat=True)[:LONGEST_QUEUE])
+    for start in range(0, len(queue), BATCH):
+        for row in due.filter(pk__in=queue[start : start + BATCH]):
+            if unanswered == UNANSWERED_LIMIT or clock() > ends_at or is_over():
+                return taken
+            taken += 1
+            unanswered = 0 if act(row, clock()) else unanswered + 1
+    return taken
+
+
+def repeat(batch: Callable[[], int]) -> int:
+    """Do one batch after the other until one finds nothing; returns how many rows it were."""
+    ends_at = time.monotonic() + PASS_SECONDS
+    total = 0
+    while done := batch():
+        total += done
+        if time.monotonic() > ends_at:
+            break
+    return total
+
+
+def clock_from(now: datetime) -> Callable[[], datetime]:
+    """A clock that stands at `now` and runs on: a claim must say when it was really made."""
+    started = time.monotonic()
+    return lambda: now + timedelta(seconds=time.monotonic() - started)

@@ -1,0 +1,124 @@
+"""Pages that ask nobody: while Podero is slow, and how many of them a core can give."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from scripts.bench.browser import Browser, Customer, is_form, ready_customers
+from scripts.bench.figures import Measured, ms, p95, worse
+from scripts.bench.world import World
+from tests.servers import RunningApp
+
+SLOW_MS = 10_000
+CUSTOMERS = 100
+PACE_SECONDS = 0.05
+_TICKS = 100  # of the kernel's clock for processes, per second
+PAGES = {"start": "/optimize/", "devices": "/optimize/devices/"}
+
+
+def while_podero_is_slow(world: World, is_small: bool) -> Measured:
+    """The customers come one after the other while the pages are looked at, and none gives up."""
+    seconds = 8 if is_small else 20
+    measured = Measured([])
+    ratios: dict[str, list[float]] = {name: [] for name in PAGES}
+    with world.app() as app:
+        [visitor] = ready_customers(app, world.numbers(1))
+        for _round in range(1 if is_small else 3):
+            world.simulator.control.settings(latency_ms=0)
+            crowd = ready_customers(app, world.numbers(CUSTOMERS))
+            _visit(visitor, 2)
+            at_rest = _visit(visitor, seconds)
+            world.simulator.control.settings(latency_ms=SLOW_MS)
+            # In a process of its own, so that it does not hold up the stop-watch.
+            coming = multiprocessing.get_context("fork").Process(
+                target=_come, args=(crowd, seconds)
+            )
+            coming.start()
+            busy = _visit(visitor, seconds)
+            coming.join()
+            for name in PAGES:
+                rest, slow = p95(at_rest[name]), p95(busy[name])
+                ratios[name].append(slow / rest)
+                middles = [statistics.median(looks[name]) for looks in (busy, at_rest)]
+                measured.remarks.append(
+                    f"{name}: p95 {ms(slow)} beside {ms(rest)}; "
+                    f"median {ms(middles[0])} beside {ms(middles[1])}"
+                )
+    world.simulator.control.settings(latency_ms=0)
+    measured.ratios = worse(ratios)
+    return measured
+
+
+def _come(crowd: list[Customer], seconds: float) -> None:
+    is_over = threading.Event()
+    with ThreadPoolExecutor(len(crowd)) as pool:
+        for customer in crowd:
+            pool.submit(_insists, customer, is_over)
+            time.sleep(seconds / len(crowd))
+        is_over.set()
+
+
+def _insists(customer: Customer, is_over: threading.Event) -> None:
+    """Opt in; then do as the page does by itself, every few seconds."""
+    answer = customer.opts_in()
+    while not is_form(answer) and not is_over.wait(3):
+        answer = customer.presses_continue(answer.location)
+
+
+def _visit(visitor: Customer, seconds: float) -> dict[str, list[float]]:
+    """Look at each page in turn at an even pace; returns how long each look took."""
+    looks: dict[str, list[float]] = {name: [] for name in PAGES}
+    stranger = Browser(visitor.app.base_url)
+    ends_at = time.monotonic() + seconds
+    while time.monotonic() < ends_at:
+        for name, path in PAGES.items():
+            browser = stranger if name == "start" else visitor.browser
+            started = time.perf_counter()
+            answer = browser.get(path)
+            looks[name].append(time.perf_counter() - started)
+            if answer.status != 200:
+                raise RuntimeError(f"{path}: {answer.status}")
+            time.sleep(PACE_SECONDS)
+    return looks
+
+
+def start_page_per_core(world: World, is_small: bool) -> Measured:
+    """By the processor time that the server takes, which others on the machine do not add to."""
+    count = 300 if is_small else 1500
+    measured = Measured([])
+    with world.app(DJANGO_SETTINGS_MODULE="scripts.bench.settings") as app:
+        browser = Browser(app.base_url, accepts="gzip, deflate, br, zstd")
+        for path in ("/empty/", "/optimize/") * 50:
+            browser.get(path)
+        for _round in range(3 if is_small else 5):
+            nothing = _per_second_of_core(app, browser, "/empty/", count)
+            page = _per_second_of_core(app, browser, "/optimize/", count)
+            measured.ratios.append(page / nothing)
+            measured.remarks.append(f"{page:.0f} beside {nothing:.0f} per second and core")
+    return measured
+
+
+def _per_second_of_core(app: RunningApp, browser: Browser, path: str, count: int) -> float:
+    before = _seconds_used(app.processes["web"].pid)
+    for _look in range(count):
+        if browser.get(path).status != 200:
+            raise RuntimeError(path)
+    return count / (_seconds_used(app.processes["web"].pid) - before)
+
+
+def _seconds_used(master: int) -> float:
+    """Processor time of a server's processes, its children's included."""
+    used = 0.0
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if master in (int(status.parent.name), int(fields[1])):
+            used += (int(fields[11]) + int(fields[12])) / _TICKS
+    return used

@@ -1,0 +1,96 @@
+"""Background work goes through all that is due: in batches, each row once, within its time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db.models import QuerySet
+
+from onboarding.flows import passes
+from onboarding.models import OnboardingSession
+from onboarding.states import State
+from tests.factories import NOON, make_attempt
+
+pytestmark = pytest.mark.django_db
+
+NOW = NOON + timedelta(hours=1)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes, "BATCH", 2)
+
+
+def make_due(minutes: int) -> OnboardingSession:
+    return make_attempt(state=State.OPEN, next_try_at=NOON + timedelta(minutes=minutes))
+
+
+def due() -> QuerySet[OnboardingSession]:
+    return OnboardingSession.objects.due(State.OPEN, now=NOW)
+
+
+def test_a_pass_goes_on_until_nothing_is_due_and_the_longest_wait_is_first() -> None:
+    attempts = [make_due(minutes) for minutes in (30, 50, 10, 40, 20)]
+    make_due(61)
+    taken: list[int] = []
+
+    def act(row: OnboardingSession, _at: datetime) -> bool:
+        taken.append(row.pk)
+        return True
+
+    count = passes.take_up_each(due(), act, now=NOW)
+
+    first, second, third, fourth, fifth = (attempts[index].pk for index in (2, 4, 0, 3, 1))
+    assert taken == [first, second, third, fourth, fifth]
+    assert count == 5
+
+
+def test_a_row_that_stays_due_is_taken_up_once() -> None:
+    for minutes in range(5):
+        make_due(minutes)
+
+    assert passes.take_up_each(due(), lambda _row, _at: True, now=NOW) == 5
+
+
+def test_what_is_no_longer_due_when_its_batch_comes_is_left_out() -> None:
+    attempts = [make_due(minutes) for minutes in range(5)]
+    taken: list[int] = []
+
+    def act(row: OnboardingSession, _at: datetime) -> bool:
+        OnboardingSession.objects.filter(pk=attempts[3].pk).update(next_try_at=None)
+        taken.append(row.pk)
+        return True
+
+    passes.take_up_each(due(), act, now=NOW)
+
+    assert taken == [attempts[index].pk for index in (0, 1, 2, 4)]
+
+
+def test_a_pass_without_answers_ends_early_and_one_answer_lets_it_go_on() -> None:
+    for minutes in range(8):
+        make_due(minutes)
+    answers = iter([False, False, True, False, False, False, True, True])
+
+    assert passes.take_up_each(due(), lambda _row, _at: next(answers), now=NOW) == 6
+
+
+def test_a_pass_ends_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    for minutes in range(3):
+        make_due(minutes)
+    monkeypatch.setattr(passes, "PASS_SECONDS", -1.0)
+
+    assert passes.take_up_each(due(), lambda _row, _at: True, now=NOW) == 0
+
+
+def test_batches_are_repeated_until_one_is_empty() -> None:
+    sizes = iter([2, 2, 1, 0, 5])
+
+    assert passes.repeat(lambda: next(sizes)) == 5
+
+
+def test_batches_are_not_repeated_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = iter([2, 2, 1, 0])
+    monkeypatch.setattr(passes, "PASS_SECONDS", -1.0)
+
+    assert passes.repeat(lambda: next(sizes)) == 2

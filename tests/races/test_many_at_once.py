@@ -1,0 +1,168 @@
+"""Many attempts are moved in one statement while customers move theirs: a customer's move wins."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import pytest
+from django.db import connection, transaction
+
+from onboarding.flows import expiry
+from onboarding.flows.expiry import OPENING_PERIOD, expire_unopened_attempts, free_stuck_claims
+from onboarding.models import InvalidTransition, OnboardingSession, SessionEvent
+from onboarding.models.attempts import SessionEventQuerySet
+from onboarding.models.claims import CLAIM_LIFETIME
+from onboarding.states import Event, State
+from tests.factories import NOON, make_attempt, make_consent, make_customer
+from tests.races.test_races import at_once
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NOW = NOON + OPENING_PERIOD
+Result = TypeVar("Result")
+
+
+def make_attempts(count: int) -> list[OnboardingSession]:
+    customer = make_customer()
+    consent = make_consent(customer)
+    return [make_attempt(customer=customer, consent=consent) for _number in range(count)]
+
+
+def elsewhere(act: Callable[[], Result]) -> Callable[[], Result]:
+    """`act` with a connection of its own, for another thread."""
+
+    def run() -> Result:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    return run
+
+
+def open_form(attempt: OnboardingSession) -> bool:
+    """What the customer's own request does; False when it came too late."""
+    if not attempt.claim(now=NOW):
+        return False
+    try:
+        attempt.mark_open(podero_id=uuid.uuid4(), expires_at=NOW, next_try_at=NOW, at=NOW)
+    except InvalidTransition:
+        return False
+    return True
+
+
+def test_an_attempt_that_its_customer_is_moving_is_left_alone() -> None:
+    """The customer's transaction is not yet over when the others are expired."""
+    mine, *others = make_attempts(4)
+    is_moved, is_seen = threading.Event(), threading.Event()
+
+    def customer() -> None:
+        with transaction.atomic():
+            assert open_form(mine)
+            is_moved.set()
+            if connection.vendor == "postgresql":
+                is_seen.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        moving = pool.submit(elsewhere(customer))
+        assert is_moved.wait(10)
+        expired = expire_unopened_attempts(now=NOW)
+        is_seen.set()
+        moving.result(10)
+
+    mine.refresh_from_db()
+    assert expired == 3
+    assert mine.state == State.OPEN
+    assert [event.event for event in mine.events.all()] == [Event.OPENED]
+    assert OnboardingSession.objects.filter(state=State.EXPIRED).count() == len(others)
+
+
+def test_a_customer_who_comes_while_a_batch_is_under_way_learns_that_it_has_run_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine, *_others = make_attempts(3)
+    is_held = threading.Event()
+    tell = SessionEventQuerySet.tell
+
+    def slowly_tell(*args: Any, **kwargs: Any) -> None:
+        is_held.set()
+        time.sleep(0.2)
+        tell(*args, **kwargs)
+
+    monkeypatch.setattr(SessionEventQuerySet, "tell", slowly_tell)
+
+    def customer() -> bool:
+        assert is_held.wait(10)
+        return open_form(mine)
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(elsewhere(customer))
+        assert expire_unopened_attempts(now=NOW) == 3
+        assert not coming.result(10)
+
+    mine.refresh_from_db()
+    assert mine.state == State.EXPIRED
+    assert [event.event for event in mine.events.all()] == [Event.EXPIRED]
+
+
+def test_workers_at_once_expire_each_attempt_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expiry, "BATCH", 3)
+    make_attempts(40)
+
+    done = at_once(*[lambda: expire_unopened_attempts(now=NOW) for _worker in range(4)])
+
+    assert sum(done) == 40
+    assert SessionEvent.objects.count() == 40
+    assert SessionEvent.objects.values("attempt").distinct().count() == 40
+
+
+def test_customers_and_workers_at_once_leave_one_line_per_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expiry, "BATCH", 2)
+    attempts = make_attempts(12)
+
+    def customers() -> int:
+        return sum(open_form(attempt) for attempt in reversed(attempts))
+
+    opened, expired, also = at_once(
+        customers,
+        lambda: expire_unopened_attempts(now=NOW),
+        lambda: expire_unopened_attempts(now=NOW),
+    )
+
+    states = dict(SessionEvent.objects.values_list("attempt", "state_after"))
+    assert SessionEvent.objects.count() == 12
+    assert states == dict(OnboardingSession.objects.values_list("pk", "state"))
+    assert opened + expired + also == 12
+    assert opened == OnboardingSession.objects.filter(state=State.OPEN).count()
+
+
+def test_a_claim_that_is_given_back_at_the_last_moment_is_not_freed_as_well() -> None:
+    mine, *_others = make_attempts(3)
+    OnboardingSession.objects.update(claimed_at=NOON)
+    mine.refresh_from_db()
+    is_released, is_seen = threading.Event(), threading.Event()
+
+    def owner() -> None:
+        with transaction.atomic():
+            assert mine.release()
+            is_released.set()
+            if connection.vendor == "postgresql":
+                is_seen.wait(10)
+
+    with ThreadPoolExecutor(1) as pool:
+        giving_back = pool.submit(elsewhere(owner))
+        assert is_released.wait(10)
+        freed = free_stuck_claims(now=NOON + CLAIM_LIFETIME + timedelta(seconds=1))
+        is_seen.set()
+        giving_back.result(10)
+
+    assert freed == 2
+    assert not mine.events.exists()
