@@ -44,6 +44,7 @@ SESSIONS = ("tests/hostile/test_sessions.py",)
 HEADERS = ("tests/hostile/test_headers.py::test_every_answer_carries_the_headers",)
 WORDS = ("tests/hostile/test_words.py",)
 PAGES = ("tests/views/test_pages.py",)
+PROOF = ("tests/journeys/test_proof_of_return.py",)
 COMING_BACK = ("tests/journeys/test_coming_back.py",)
 EVIDENCE = ("tests/flows/test_evidence.py",)
 MOVER = ("tests/models/test_mover.py",)
@@ -102,7 +103,7 @@ GUARDS = (
           'response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)', "pass", HEADERS),
     Guard("headers: nothing kept of private pages", "config/middleware.py",
           'response.headers.setdefault("Cache-Control", "no-store")', "pass", HEADERS),
-    Guard("headers: way back tells nobody", "onboarding/views/returning.py",
+    Guard("headers: way back tells nobody", "onboarding/views/coming_back.py",
           'response.headers["Referrer-Policy"] = "no-referrer"', "pass",
           HEADERS),
     Guard("headers: https", "config/settings.py", "SECURE_SSL_REDIRECT = IS_HTTPS",
@@ -127,7 +128,8 @@ GUARDS = (
     Guard("forms: withdrawing is a POST", "onboarding/views/leave.py", 'if request.method == "POST":',
           "if True:", (*SESSIONS, "tests/journeys/test_leaving.py")),
     Guard("forms: confirming is a POST", "onboarding/views/devices.py",
-          'if request.method == "POST":', "if True:", SESSIONS),
+          'if request.method == "POST":\n        try:\n            device_flow.confirm_device(',
+          "if True:\n        try:\n            device_flow.confirm_device(", SESSIONS),
     # --- Too often ---
     Guard("throttle: passwords", "config/settings.py", '    "axes.backends.AxesStandaloneBackend",\n',
           "", THROTTLES),
@@ -166,14 +168,16 @@ GUARDS = (
           "Consent.objects.filter(podero_user=customer)", "Consent.objects.all()",
           ("tests/views/test_receipts.py::test_receipt_of_another_customer_is_not_found",)),
     Guard("ownership: the return's customer", "onboarding/views/returning.py",
-          "if signed_in_customer(request) != attempt.podero_user:", "if False:", COMING_BACK),
+          "if signed_in_customer(request) != attempt.podero_user:\n"
+          "        return _note_foreign(request, attempt, is_success=True)", "", COMING_BACK),
     Guard("return: same browser", "onboarding/views/returning.py",
           "is_matched=has_left_with(request, attempt),", "is_matched=True,", COMING_BACK),
-    Guard("return: signed out changes nothing", "onboarding/views/returning.py",
-          "if not request.user.is_authenticated:", "if False:", COMING_BACK),
-    Guard("return: prefetching acts not", "onboarding/views/returning.py",
-          'if request.method == "GET":', "if True:", COMING_BACK),
-    Guard("return: token is kept hashed", "onboarding/models/attempts.py",
+    Guard("return: another browser's return bars a mere word", "onboarding/flows/devices.py",
+          "if device.is_holder_in_doubt:", "if False:", PROOF),
+    Guard("return: prefetching acts not", "onboarding/views/coming_back.py",
+          'return any("prefetch" in request.headers.get(name, "") for name in _PREFETCH_HEADERS)',
+          "return False", PROOF),
+    Guard("return: token is kept hashed", "onboarding/models/return_tokens.py",
           "return hashlib.sha256(token.encode()).hexdigest()", "return token",
           ("tests/hostile/test_guards.py::test_return_token_is_kept_as_a_hash_only",)),
     Guard("return: device of another customer", "onboarding/flows/keeping.py",
@@ -187,9 +191,8 @@ GUARDS = (
           "return Mark.INTACT if is_intact else Mark.CHANGED", "return Mark.INTACT", EVIDENCE),
     Guard("seal: over the words", "onboarding/models/consents.py",
           "if self.text.digest != digest_of(self.text.body):", "if False:", EVIDENCE),
-    Guard("seal: rows are not edited", "onboarding/models/consents.py",
-          'raise TypeError("A consent is never changed; withdraw it and ask again.")\n        self.seal',
-          "pass\n        self.seal", EVIDENCE),
+    Guard("seal: rows are not edited", "onboarding/models/append_only.py",
+          'raise TypeError(f"{type(self).__name__} is never changed.")', "pass", EVIDENCE),
     Guard("claim: one process at a time", "onboarding/models/claims.py",
           "filter(unclaimed(now), pk=self.pk,", "filter(pk=self.pk,", MOVER),
     Guard("claim: who lost it records nothing", "onboarding/models/attempts.py",
@@ -199,8 +202,9 @@ GUARDS = (
           'guard: dict[str, Any] = {"pk": self.pk}', MOVER),
     Guard("mover: allowed moves only", "onboarding/models/attempts.py",
           "if before not in sources_of(to) or", "if", MOVER),
-    Guard("timeline: only added to", "onboarding/models/attempts.py",
-          'raise TypeError("The timeline is only ever added to.")', "pass", MOVER),
+    Guard("timeline: only added to", "onboarding/models/append_only.py",
+          'raise TypeError(f"{self.model.__name__} is never changed.")',
+          "return models.QuerySet.update(self, **_fields)", EVIDENCE),
     # --- Addresses that lead away ---
     Guard("hosted form: listed hosts", "onboarding/podero/sessions.py",
           "if address is None or not self._calls.connect_hosts.is_allowed(address):",
@@ -215,10 +219,10 @@ GUARDS = (
           'success_url=settings.SITE_URL + reverse("return_success", args=[token]),',
           'success_url="http://127.0.0.1" + reverse("return_success", args=[token]),', WORDS),
     # --- Logs ---
-    Guard("log: one line", "config/logs.py", "return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)",
+    Guard("log: one line", "config/logs.py", 'return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)',
           "return text", WORDS),
-    Guard("log: no keys", "config/logs.py", "return without_keys(super().format(record))",
-          "return super().format(record)", WORDS),
+    Guard("log: no keys", "config/logs.py", "text = pattern.sub(replacement, text)",
+          "pass", WORDS),
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from config.logs import KeysOut, LineFormatter
 from onboarding.models import OnboardingSession
-from onboarding.models.attempts import hash_of
+from onboarding.models.return_tokens import kept_hash_of
 from onboarding.states import State
 from tests.factories import make_attempt, make_customer, make_device
 from tests.hostile.addresses import Address, every_address, our_addresses
@@ -139,7 +139,7 @@ def victim() -> OnboardingSession:
         reference=VICTIM,
         submission=VICTIM_SUBMISSION,
         podero_id=VICTIM_FORM,
-        return_token_hash=hash_of(RETURN_KEY),
+        return_token_hash=kept_hash_of(RETURN_KEY),
     )
     make_device(
         attempt=make_attempt(customer=customer, state=State.LINKED),

@@ -76,6 +76,8 @@ def test_every_answer_carries_the_headers(address: Address, method: str) -> None
             expected = {
                 "return_success": "no-referrer",
                 "return_cancel": "no-referrer",
+                "reconnect_success": "no-referrer",
+                "reconnect_cancel": "no-referrer",
                 "enter": "strict-origin",
             }
             # Only the page of a refused link, and the way back, hold a key in their address.
@@ -108,12 +110,12 @@ def test_pages_about_mistakes_and_files_carry_them_too(path: str, host: str, sta
 
 
 def test_crash_carries_them_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    def crash(_request: Any) -> None:
+    def crash(*_args: Any, **_options: Any) -> None:
         raise RuntimeError("customer ann@example.com")
 
-    monkeypatch.setattr("onboarding.views.start.DeviceTypeForm", crash)
+    monkeypatch.setattr("onboarding.views.returning.render", crash)
 
-    response = Client(raise_request_exception=False).get("/optimize/")
+    response = Client(raise_request_exception=False).get("/optimize/return/unknown/")
 
     assert response.status_code == 500
     assert policy_of(response) == POLICY

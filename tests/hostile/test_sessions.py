@@ -12,7 +12,9 @@ from django.test import Client
 from django.urls import reverse
 
 from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.models.consents import digest_of
 from onboarding.states import State
+from onboarding.views.consent import consent_record, consent_words
 from tests.factories import make_attempt, make_customer, make_device
 from tests.hostile.addresses import Address, every_address, our_addresses
 from tests.hostile.rows import rows_of_everything
@@ -22,6 +24,15 @@ from tests.views.test_enter import enter, token
 pytestmark = pytest.mark.django_db
 
 SignIn = Callable[[Client], Any]
+
+
+def agreeing() -> dict[str, str]:
+    """What the consent page sends when both boxes are ticked."""
+    return {
+        "allows_control": "on",
+        "allows_data_exchange": "on",
+        "words": digest_of(consent_record(consent_words())),
+    }
 
 
 def by_password(browser: Client) -> Any:
@@ -218,9 +229,7 @@ def test_hidden_fields_cannot_set_what_the_form_does_not_ask(settings: Any) -> N
         "seal": "x", "channel": "phone", "continues": 1, "customer": other.pk, "next_try_at": "",
     }  # fmt: skip
 
-    browser.post(
-        reverse("consent"), {"allows_control": "on", "allows_data_exchange": "on"} | stowaways
-    )
+    browser.post(reverse("consent"), agreeing() | stowaways)
 
     attempt = OnboardingSession.objects.select_related("consent__text").get()
     assert attempt.podero_user == attempt.consent.podero_user == customer
@@ -260,8 +269,7 @@ def test_submission_of_another_customer_gives_nothing_of_theirs() -> None:
     response = browser.post(
         reverse("consent"),
         {
-            "allows_control": "on",
-            "allows_data_exchange": "on",
+            **agreeing(),
             "submission": str(theirs.submission),
         },
     )

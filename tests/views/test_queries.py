@@ -14,7 +14,13 @@ from django.utils import timezone
 from onboarding.flows import reminders, withdrawal
 from onboarding.models import OnboardingSession, PoderoUser
 from onboarding.states import State
-from tests.factories import make_attempt, make_consent, make_customer, make_device
+from tests.factories import (
+    make_attempt,
+    make_consent,
+    make_customer,
+    make_device,
+    make_reconnection,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +43,14 @@ NO_PAGES = {
     "look_again": "redirects",
     "pause_device": "redirects",
     "resume_device": "redirects",
+    "check_reconnection": "redirects",
+    "health_metrics": "for machines",
+    "reconnect_cancel": "redirects",
+    "reconnect_device": "redirects",
+    "reconnect_success": "redirects",
+    "reconnection_status": "JSON",
+    "resume_reconnection": "redirects",
+    "resume_return": "redirects",
     "return_cancel": "redirects",
     "return_success": "redirects",
     "sign_in": "for strangers",
@@ -92,6 +106,11 @@ def _stop(customer: PoderoUser) -> str:
     return reverse("stop_reminders", args=[reminders.stop_token(customer.consents.latest("pk"))])
 
 
+def _reconnection(customer: PoderoUser) -> str:
+    found = make_reconnection(device=customer.devices.latest("pk"))
+    return reverse("reconnection", args=[found.reference])
+
+
 def _remove_device(customer: PoderoUser) -> str:
     return reverse("remove_device", args=[customer.devices.latest("pk").reference])
 
@@ -115,6 +134,7 @@ PAGES: dict[str, Callable[[PoderoUser], str]] = {
     **{f"attempt {state}": _attempt_page(state) for state in State},
     "receipt": _receipt,
     "stop_reminders": _stop,
+    "reconnection": _reconnection,
     "remove_device": _remove_device,
     "left": _plain("left"),
 }
