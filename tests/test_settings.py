@@ -33,6 +33,8 @@ def load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Load:
         usual = ENVIRONMENT | {"VAR_DIR": str(tmp_path), "DATABASE_URL": "", "ALLOWED_HOSTS": ""}
         for name, value in (usual | variables).items():
             monkeypatch.setenv(name, value)
+        # The settings set it; this process keeps its own.
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
         return runpy.run_path(str(ROOT / "config" / "settings.py"))
 
     return load_with

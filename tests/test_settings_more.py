@@ -43,6 +43,8 @@ def start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Start:
     def start_with(**variables: str) -> dict[str, Any]:
         for name, value in (ENVIRONMENT | usual | variables).items():
             monkeypatch.setenv(name, value)
+        # The settings set it; this process keeps its own.
+        monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
         return runpy.run_path(str(ROOT / "config" / "settings.py"))
 
     return start_with

@@ -85,6 +85,8 @@ def test_stopping_while_podero_is_down_and_coming_back_later(
 
     # The minute that Podero asked for is over.
     person.app.forget_podero()
+    # A process looks at the breaker a few times a second.
+    person.page.wait_for_timeout(1500)
     person.presses("Try again now")
     person.is_at_podero()
     person.links_tesla()

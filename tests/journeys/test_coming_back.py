@@ -331,6 +331,7 @@ def test_podero_away_for_a_day_ends_the_wait(
 
     for hour in range(21, 26):
         assert customer.attempt.state == "returned"
+        let_the_breaker_rest()
         sweep(client=podero_client(), now=timezone.now() + timedelta(hours=hour))
 
     attempt = customer.attempt
@@ -374,8 +375,10 @@ def test_look_up_in_vain_ends_once_podero_was_away_often_and_long_enough(
     later = timezone.now() + timedelta(days=7)
 
     for hour in range(5):
+        let_the_breaker_rest()
         sweep(client=podero_client(), now=later + timedelta(hours=hour))
         assert customer.attempt.state == "open"
+    let_the_breaker_rest()
     sweep(client=podero_client(), now=later + timedelta(hours=6))
 
     attempt = customer.attempt

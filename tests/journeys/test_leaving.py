@@ -14,6 +14,7 @@ from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.letters import MailServer
 from onboarding.models import Consent, Device, Mail
+from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
@@ -207,6 +208,7 @@ def test_withdrawal_with_podero_down_for_an_hour_leaves_nothing_behind(
     assert "Podero has not confirmed yet that optimization is off" in page.content.decode()
 
     simulator.control.clear_faults()
+    let_the_breaker_rest()
     for minutes in (61, 62, 75, 90, 120, 180, 360, 720):
         sweep(client=podero_client(), post=MailServer(), now=after(withdrawn_at, minutes=minutes))
     assert steered(simulator) == [False, False, False]

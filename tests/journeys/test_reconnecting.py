@@ -17,6 +17,7 @@ from onboarding.clients import podero_client
 from onboarding.flows import withdrawal
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, Reconnection
+from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer, make_device
 from tests.journeys.customer import Customer, heading_of
 from tests.journeys.test_proof_of_return import (
@@ -364,6 +365,7 @@ def test_podero_away_for_a_day_ends_the_wait(
     now = timezone.now()
 
     for hours in range(1, 80, 6):
+        let_the_breaker_rest()
         sweep(client=podero_client(), now=now + timedelta(hours=hours))
 
     shown = newest(customer)
@@ -412,6 +414,7 @@ def test_failure_that_cannot_be_reported_is_given_up(
     now = timezone.now()
 
     for hours in range(10):
+        let_the_breaker_rest()
         sweep(client=podero_client(), now=now + timedelta(hours=hours))
 
     assert (newest(customer).state, newest(customer).next_try_at) == ("cancelled", None)

@@ -18,7 +18,7 @@ from tests.factories import make_attempt, make_customer, make_device, make_recon
 pytestmark = pytest.mark.django_db
 
 # The same for everybody, and meant to be kept or asked again at once.
-PUBLIC = {"brand_css", "health_live", "health_ready", "home"}
+PUBLIC = {"brand_css", "health_live", "health_metrics", "health_ready", "home"}
 OF_AN_ATTEMPT = {"resume_return", "stop_reminders_here"}
 NAMES = sorted({str(pattern.name) for pattern in urls.urlpatterns} - PUBLIC)
 
