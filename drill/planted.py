@@ -55,8 +55,8 @@ BUGS: tuple[Bug, ...] = (
         "optimized",
         (
             "flows/keeping.py",
-            "if is_return_matched and finding.is_proven and not device.confirm(now=now):",
-            "if not device.confirm(now=now):",
+            "if is_return_matched and finding.is_proven:",
+            "if finding:",
         ),
     ),
     bug(
@@ -64,7 +64,7 @@ BUGS: tuple[Bug, ...] = (
         "optimized",
         (
             "views/leaving.py",
-            "return str(attempt.reference) in request.session.get(_LEFT_WITH, [])",
+            "return str(sent.reference) in request.session.get(_LEFT_WITH, [])",
             "return True",
         ),
     ),
@@ -107,8 +107,12 @@ BUGS: tuple[Bug, ...] = (
         (
             "flows/keeping.py",
             "        hold_consent(attempt)\n        for finding in findings:\n"
-            "            device = keep_device",
-            "        for finding in findings:\n            device = keep_device",
+            "            device = keep_device(attempt=attempt, found=finding.device, now=now)\n"
+            "            if device.is_removal_under_way(now=now):\n"
+            "                raise BeingRemoved\n            if _is_unwanted_since",
+            "        for finding in findings:\n"
+            "            device = keep_device(attempt=attempt, found=finding.device, now=now)\n"
+            "            if _is_unwanted_since",
         ),
     ),
     bug(
@@ -169,7 +173,7 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "what was never opened expires",
         "not final",
-        ("flows/expiry.py", 'due.order_by("pk")[:BATCH]', 'due.order_by("pk")[:0]'),
+        ("flows/expiry.py", "lambda: oldest.mark_expired(", "lambda: oldest.none().mark_expired("),
     ),
     bug(
         "every move is in the timeline",
