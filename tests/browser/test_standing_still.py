@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests import servers
-from tests.browser.gallery import PAGES, Gallery, Shown, fill_gallery, show
+from tests.browser.gallery import ENV, PAGES, Gallery, Shown, fill_gallery, show
 from tests.browser.vitals import vitals_of
 from tests.simulator.launch import RunningSimulator
 
@@ -28,7 +28,7 @@ def gallery(
 ) -> Iterator[Gallery]:
     var_dir = tmp_path_factory.mktemp("still") / "var"
     shutil.copytree(prepared_var_dir, var_dir)
-    app = servers.start_app(simulator=simulator_process, var_dir=var_dir, env={"THROTTLE": "off"})
+    app = servers.start_app(simulator=simulator_process, var_dir=var_dir, env=ENV)
     try:
         yield fill_gallery(app)
     finally:

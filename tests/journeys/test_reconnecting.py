@@ -15,7 +15,7 @@ from django.utils import timezone
 from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows import withdrawal
-from onboarding.flows.sweep import sweep
+from onboarding.flows.sweep import sweep, take_up_due_reconnections
 from onboarding.models import Device, Reconnection
 from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer, make_device
@@ -366,7 +366,7 @@ def test_podero_away_for_a_day_ends_the_wait(
 
     for hours in range(1, 80, 6):
         let_the_breaker_rest()
-        sweep(client=podero_client(), now=now + timedelta(hours=hours))
+        take_up_due_reconnections(client=podero_client(), now=now + timedelta(hours=hours))
 
     shown = newest(customer)
     assert (shown.state, shown.failure_code) == ("not_renewed", "podero_unreachable")
@@ -415,7 +415,7 @@ def test_failure_that_cannot_be_reported_is_given_up(
 
     for hours in range(10):
         let_the_breaker_rest()
-        sweep(client=podero_client(), now=now + timedelta(hours=hours))
+        take_up_due_reconnections(client=podero_client(), now=now + timedelta(hours=hours))
 
     assert (newest(customer).state, newest(customer).next_try_at) == ("cancelled", None)
 
