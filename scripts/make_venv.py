@@ -27,7 +27,10 @@ def main() -> None:
                 "apt-get install python3-venv"
             )
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    done = subprocess.run([*pip, "install", "--require-hashes", *requirements], check=False)
+    # The lists are complete: what they leave out is not looked for. Looking would, with some versions
+    # of pip, stumble over an extra of which a newer version than the listed one has come out.
+    options = ["--require-hashes", "--no-deps"]
+    done = subprocess.run([*pip, "install", *options, *requirements], check=False)
     if done.returncode:
         sys.exit("The requirements could not be installed; pip says why above.")
     (folder / ".installed").touch()
