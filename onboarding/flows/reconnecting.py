@@ -41,6 +41,10 @@ class AlreadyReconnecting(Exception):
     """Another click or tab is opening the way to the manufacturer, or has opened it."""
 
 
+class NothingToReconnect(Exception):
+    """The device is to be removed, or has been: an older page asked for it."""
+
+
 class UnableToReconnect(Exception):
     """Podero gave no address. The reconnection says why, and whether trying again may help."""
 
@@ -55,10 +59,13 @@ class _Opened:
 def start_reconnection(*, device: Device, now: datetime) -> Reconnection:
     """Write down that the customer wants to sign in at the manufacturer again.
 
-    A second click gives the row of the first, while that is being opened. Raises HasLeft.
+    A second click gives the row of the first, while that is being opened. Raises HasLeft,
+    NothingToReconnect.
     """
     with transaction.atomic():
         keeping.hold_consent(device.attempt)
+        if not Device.objects.filter(pk=device.pk, removal_wanted_at=None).exists():
+            raise NothingToReconnect
         try:
             with transaction.atomic():
                 return Reconnection.objects.create(

@@ -39,7 +39,7 @@ def reconnect(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Ht
     now = timezone.now()
     try:
         started = reconnecting.start_reconnection(device=device, now=now)
-    except keeping.HasLeft:
+    except (keeping.HasLeft, reconnecting.NothingToReconnect):
         return redirect("devices")
     try:
         with place_in_line() as client:

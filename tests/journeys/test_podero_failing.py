@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from onboarding.clients import podero_client, podero_gate
 from onboarding.flows import schedule
 from onboarding.flows.sweep import sweep
-from onboarding.models import Breaker, OnboardingSession
+from onboarding.models import Breaker, Device, OnboardingSession
 from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer
 from tests.journeys.customer import Customer, heading_of
@@ -26,6 +28,13 @@ DOWN = "Podero cannot be reached just now"
 @pytest.fixture
 def customers(podero_settings: Any) -> list[Customer]:
     return [Customer(make_customer()) for _customer in range(8)]
+
+
+def link(customer: Customer, simulator: RunningSimulator) -> Device:
+    customer.opt_in()
+    done = simulator.control.complete(str(customer.attempt.podero_id))
+    customer.go(str(done.redirect_url))
+    return Device.objects.get(podero_user=customer.podero_user)
 
 
 def calls(simulator: RunningSimulator) -> int:
@@ -62,6 +71,41 @@ def test_customers_see_the_truth_at_once_and_podero_is_left_alone(
     assert time.monotonic() - started < 2
     assert calls(simulator) == before
     simulator.control.clear_faults()
+
+
+def test_every_button_is_honest_at_once_and_podero_follows_later(
+    customers: list[Customer], simulator: RunningSimulator
+) -> None:
+    paused, charged, renewed, removed, left = (link(one, simulator) for one in customers[:5])
+    go_down(simulator, customers[5:] * 2)
+    before, started = calls(simulator), time.monotonic()
+
+    for customer, device, act in zip(
+        customers,
+        (paused, charged, renewed, removed),
+        ("pause_device", "charge_device", "reconnect_device", "remove_device"),
+        strict=False,
+    ):
+        pressed = customer.browser.post(reverse(act, args=[device.reference]), follow=True)
+        assert pressed.status_code == 200
+    gone = customers[4].browser.post(reverse("leave"), follow=True)
+
+    assert "has not confirmed yet" in gone.content.decode()
+    assert time.monotonic() - started < 3
+    assert calls(simulator) == before
+
+    simulator.control.clear_faults()
+    let_the_breaker_rest()
+    for minutes in range(1, 4):
+        sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=minutes))
+
+    held = {one["id"]: one["fields"] for one in simulator.control.state()["devices"]}
+    assert not held[str(paused.podero_id)]["is_smart_optimization_active"]
+    assert held[str(charged.podero_id)]["boost_for_next_session"]
+    assert held[str(renewed.podero_id)]["is_smart_optimization_active"]
+    for device in (removed, left):
+        assert held[str(device.podero_id)]["deleted_at"]
+        assert not held[str(device.podero_id)]["is_smart_optimization_active"]
 
 
 def test_attempts_go_on_by_themselves_when_podero_is_back(

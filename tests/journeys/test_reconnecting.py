@@ -373,6 +373,22 @@ def test_podero_away_for_a_day_ends_the_wait(
     assert shown.next_try_at is None, "no retry without an end"
 
 
+def test_device_that_is_to_be_removed_is_not_renewed_by_an_older_page(
+    customer: Customer, device: Device, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("*", "http_503", count=-1)
+    customer.browser.post(reverse("remove_device", args=[device.reference]))
+    simulator.control.clear_faults()
+    let_the_breaker_rest()
+    before = simulator.control.state(journal=0)["counters"]["requests"]
+
+    response = press_reconnect(customer, device)
+
+    assert response.headers["Location"] == reverse("devices")
+    assert simulator.control.state(journal=0)["counters"]["requests"] == before
+    assert Reconnection.objects.count() == 0
+
+
 def test_check_button_asks_at_once(
     customer: Customer, device: Device, simulator: RunningSimulator
 ) -> None:
