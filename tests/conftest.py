@@ -32,6 +32,17 @@ BROWSER_ARGUMENTS = (
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 )
 
+# Taken up first, so that no worker is left with a long one when the others have finished.
+LONGEST = (
+    "tests/tooling/test_postgres.py",
+    "tests/drill/",
+    "tests/hostile/test_generated.py",
+    "tests/browser/test_accessibility.py",
+    "tests/browser/test_fixation.py",
+    "tests/browser/test_background.py",
+    "tests/tooling/test_redis_away.py",
+)
+
 StartApp = Callable[..., servers.RunningApp]
 
 
@@ -40,6 +51,12 @@ def missing(what: str) -> NoReturn:
     if os.environ.get("CI") or os.environ.get("REQUIRE_ALL"):
         pytest.fail(what, pytrace=False)
     pytest.skip(what)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the random order, but for the longest files, which come first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(autouse=True)

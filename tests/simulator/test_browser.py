@@ -21,6 +21,7 @@ def phone(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
 
 def check(page: Page) -> None:
     """No accessibility findings, nothing wider than the narrowest phone."""
+    page.wait_for_load_state("load")
     results = Axe().run(page)
     assert results.violations_count == 0, results.generate_report()
     page.set_viewport_size({"width": 320, "height": 740})
