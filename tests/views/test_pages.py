@@ -223,6 +223,35 @@ def test_devices_of_others_are_not_shown(signed_in: Client) -> None:
     assert b"Somebody else" not in signed_in.get(reverse("devices")).content
 
 
+@pytest.mark.parametrize(
+    ("device_type", "buttons"),
+    [
+        ("ev", ["Charge now", "Pause optimization"]),
+        ("wb", ["Charge now", "Pause optimization"]),
+        ("hp", ["Pause optimization"]),
+        ("iv", ["Pause optimization"]),
+    ],
+)
+def test_answers_on_the_start_page_name_buttons_that_are_there(
+    signed_in: Client, device_type: str, buttons: list[str]
+) -> None:
+    make_device(
+        attempt=make_attempt(customer=customer_of(signed_in), state=State.LINKED),
+        device_type=device_type,
+        confirmed_at=NOON,
+        is_optimization_wanted=True,
+        is_optimization_active=True,
+    )
+
+    answers = Client().get(reverse("start"), {"device_type": device_type}).content.decode()
+    card = signed_in.get(reverse("devices")).content.decode()
+
+    for button in buttons:
+        assert f"“{button}”" in answers
+        assert button in card
+    assert "no button" not in answers
+
+
 @pytest.mark.parametrize("state", State)
 def test_status_says_state_and_when_to_ask_again(signed_in: Client, state: State) -> None:
     attempt = make_attempt(customer=customer_of(signed_in), state=state)
