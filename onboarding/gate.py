@@ -144,18 +144,20 @@ class SharedGate:
         self._look_again()
 
     def _to_report(self, *, is_urgent: bool) -> int:
-        """How many calls to write down now; 0: it can wait, or need not be."""
+        """How many calls to write down now; 0: it can wait, or need not be.
+
+        While all is well the calls of the last moment are kept in mind, so that the first failure
+        of a window is seen among them: many calls at once bring many failures at once.
+        """
         with self._lock:
             picture, clock = self._picture, time.monotonic()
-            self._unreported += 1
             has_trouble = picture is not None and picture.failures > 0
-            if not is_urgent:
-                if not has_trouble:
-                    # The share counts from the first failure of a window on.
-                    self._unreported = 0
-                    return 0
-                if clock - self._reported_at < FRESH_SECONDS:
-                    return 0
+            is_due = clock - self._reported_at >= FRESH_SECONDS
+            if is_due and not has_trouble and not is_urgent:
+                self._unreported, self._reported_at = 0, clock
+            self._unreported += 1
+            if not is_urgent and not (has_trouble and is_due):
+                return 0
             calls, self._unreported, self._reported_at = self._unreported, 0, clock
             return calls
 

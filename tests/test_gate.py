@@ -92,6 +92,19 @@ def test_one_call_in_ten_failing_is_borne(gate: SharedGate) -> None:
 
 
 @pytest.mark.django_db
+def test_one_call_in_five_failing_is_borne_by_many_processes_at_full_speed() -> None:
+    """Within the first moment of a window the good calls must be seen among the failures."""
+    gates = [SharedGate(lease_seconds=10) for _process in range(4)]
+    for gate in gates:
+        call(gate, GOOD)
+
+    for number in range(200):
+        call(gates[number % 4], BAD if number % 5 == 0 else GOOD)
+
+    assert not any(gate.is_shut for gate in gates)
+
+
+@pytest.mark.django_db
 def test_good_probe_lets_everybody_through_again(gate: SharedGate) -> None:
     other = SharedGate(lease_seconds=10)
     for _call in range(5):
