@@ -60,14 +60,14 @@ INSTALLED_APPS = [
     "django_guid",
 ]
 MIDDLEWARE = [
+    "config.middleware.plausible_request_ids",
+    "django_guid.middleware.guid_middleware",
     "config.compression.compressed_pages",
     "csp.middleware.CSPMiddleware",
     "config.middleware.private_pages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "config.middleware.frames",
     "config.middleware.probes",
-    "config.middleware.plausible_request_ids",
-    "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

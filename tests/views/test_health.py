@@ -42,6 +42,15 @@ def test_all_is_well() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
+def test_answers_to_probers_name_the_request(path: str) -> None:
+    name = "0f2d9c1a4b3e4f5a8c7d6e5f4a3b2c1d"
+
+    assert Client().get(path, headers={"X-Request-ID": name}).headers["X-Request-ID"] == name
+    assert Client().get(path, headers={"X-Request-ID": "a b"}).headers["X-Request-ID"] != "a b"
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("word", ["unreachable", "not migrated", "no answer"])
 def test_only_the_database_stops_customers(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     health.parts()["database"] = Part(lambda: word, within_seconds=1)
