@@ -48,7 +48,10 @@ class RemovalFilter(admin.SimpleListFilter):
 
 
 class RemovableAdmin(ReadOnlyAdmin):
-    """Nothing is edited: the one action asks Podero again for what the customer wanted."""
+    """Nothing is edited: the one action asks Podero again for what the customer wanted.
+
+    It takes Django's permission to change the rows; looking at them does not suffice.
+    """
 
     actions = ("try_to_remove_again",)
 
@@ -63,7 +66,7 @@ class RemovableAdmin(ReadOnlyAdmin):
         words = _("could not be removed (%(status)s)")
         return str(words % {"status": row.removal_refused_status or row.removal_failure_code})
 
-    @admin.action(description=_("Try to remove at Podero again"), permissions=["view"])
+    @admin.action(description=_("Try to remove at Podero again"), permissions=["try_again"])
     def try_to_remove_again(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         asked = 0
         customers = set()
@@ -76,6 +79,9 @@ class RemovableAdmin(ReadOnlyAdmin):
             nudge(carry_out_removal, customer_id=customer_id)
         words = ngettext("%d is being removed.", "%d are being removed.", asked) % asked
         self.message_user(request, words, messages.SUCCESS if asked else messages.WARNING)
+
+    def has_try_again_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(f"onboarding.change_{self.opts.model_name}"))
 
     def want_again(self, row: Any) -> bool:
         """Hand the row to the flow; False when there is nothing to remove."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
@@ -86,6 +87,25 @@ def test_staff_have_podero_asked_again(
     assert Device.objects.get().is_removed
     assert PoderoUser.objects.get(pk=customer.podero_user.pk).is_removed
     assert LogEntry.objects.get().object_id == str(row)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", LISTS)
+def test_looking_does_not_suffice_to_have_podero_asked_again(client: Client, name: str) -> None:
+    device = make_device()
+    Device.objects.update(**STATES["refused"])
+    PoderoUser.objects.update(**STATES["refused"])
+    staff = User.objects.create_user("looks", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename=f"view_{name}"))
+    client.force_login(staff)
+    address = reverse(f"admin:onboarding_{name}_changelist")
+    row = device.pk if name == "device" else device.podero_user_id
+
+    client.post(address, {"action": "try_to_remove_again", "_selected_action": [row]})
+
+    assert "try_to_remove_again" not in client.get(address).content.decode()
+    assert not Device.objects.exclude(removal_due_at=None).exists()
+    assert not PoderoUser.objects.exclude(removal_due_at=None).exists()
 
 
 @pytest.mark.django_db

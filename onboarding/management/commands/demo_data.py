@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from django.db.models import Q
 
 from onboarding.models import PoderoUser
 
@@ -41,12 +42,11 @@ class Command(BaseCommand):
 
 
 def _support_group() -> Group:
+    """May look at everything, and have Podero asked again to remove what it refused to."""
     group, _is_new = Group.objects.get_or_create(name="Support")
-    group.permissions.set(
-        Permission.objects.filter(
-            content_type__app_label="onboarding", codename__startswith="view_"
-        )
-    )
+    ours = Permission.objects.filter(content_type__app_label="onboarding")
+    may = Q(codename__startswith="view_") | Q(codename__in=["change_device", "change_poderouser"])
+    group.permissions.set(ours.filter(may))
     return group
 
 
