@@ -70,9 +70,12 @@ class Fleet:
 
     def _wake_who_slept_long_enough(self) -> None:
         today = self._days()
-        for entry in [each for each in self._sleeping if each[0] < today]:
-            self._sleeping.remove(entry)
-            _day, customer, story = entry
+        # Who has slept for longest comes first.
+        if not self._sleeping or self._sleeping[0][0] >= today:
+            return
+        awake = [entry for entry in self._sleeping if entry[0] < today]
+        self._sleeping = [entry for entry in self._sleeping if entry[0] >= today]
+        for _day, customer, story in awake:
             # Not all at the same breakfast.
             at = time.monotonic() + customer.rng.uniform(0, 5)
             heapq.heappush(self._due, (at, next(self._turn), customer, story))

@@ -83,6 +83,7 @@ class Saboteur:
             "Podero absent": self._absent,
             "Podero slow": self._slow,
             "Podero wrong": self._wrong,
+            "Podero asks to wait": self._ask_to_wait,
             "Podero frozen": self._frozen,
             "Podero forgets tokens": lambda _blow: self.simulator.control.expire_tokens(),
             "Podero forgets sessions": self._forget_sessions,
@@ -183,6 +184,11 @@ class Saboteur:
         faults = ("not_json_html", "wrong_type", "broken_json", "empty_body", "missing_field")
         with self._instead("*", random.Random(blow.seed).choice(faults)):
             self._stop.wait(blow.seconds)
+
+    def _ask_to_wait(self, blow: Blow) -> None:
+        """By `Retry-After`, which all processes obey: among few calls, or it would be all there is."""
+        control = self.simulator.control
+        control.arm("*", "http_429_retry_after", count=2, seconds=blow.seconds * 2)
 
     def _frozen(self, blow: Blow) -> None:
         os.killpg(self.simulator.pid, signal.SIGSTOP)
