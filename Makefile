@@ -10,16 +10,18 @@ PIP_COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --no-
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test bench journeys drill check guards requirements clean
+.PHONY: help install run test test-scaled bench journeys drill check cases guards requirements clean
 
 help:
 	@echo "make run           start the app with a simulator of Podero on http://localhost:8000"
 	@echo "make test          run the tests; ARGS=... goes to pytest"
+	@echo "make test-scaled   the same on PostgreSQL and Redis instead of SQLite and files"
 	@echo "make bench         the figures of docs/benchmarks.md; ARGS=\"--only one --small\" for a part"
 	@echo "make journeys      200 journeys, and what the app adds to Podero's two calls"
 	@echo "make drill         break everything for half an hour and audit what became of 20,000 attempts"
 	@echo "make check         format, lint, types, layers, migrations, deployment, vulnerabilities"
-	@echo "make guards        take each guard away once and see that a test notices"
+	@echo "make cases         play every case of trust and write down what happens: docs/cases.md"
+	@echo "make guards        take each guard away once and see that a test notices: docs/guards.md"
 	@echo "make install       only make the virtual environment"
 	@echo "make requirements  compile requirements*.txt from requirements*.in"
 	@echo "make clean         remove the virtual environment and caches; var/ with its data stays"
@@ -35,6 +37,9 @@ run: install
 test: install
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
+test-scaled: install
+	@$(BIN)/python -m tests.servers postgres -- $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
 bench: install
 	@$(BIN)/python -m scripts.bench $(ARGS)
 
@@ -46,6 +51,9 @@ drill: install
 
 check: install
 	@$(BIN)/python -m scripts.check
+
+cases: install
+	@$(BIN)/python -m scripts.cases $(ARGS)
 
 guards: install
 	@$(BIN)/python -m scripts.guards $(ARGS)

@@ -1,6 +1,8 @@
 """Real servers for tests, each on a free port and in a folder of its own, stopped by its starter.
 
-By hand: `python -m tests.servers postgres -- pytest` runs a command with TEST_DATABASE set.
+By hand: `python -m tests.servers postgres -- pytest` runs a command with TEST_DATABASE set. Then
+the tests in this process use that PostgreSQL, and each app they start gets a database of its own
+there and a Redis of its own: the scaled installation instead of the embedded one.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 from urllib.parse import urlsplit
 
 import jwt
@@ -103,10 +105,8 @@ class RunningServer:
     def create_database(self, name: str) -> str:
         """Make an empty PostgreSQL database; returns its DATABASE_URL."""
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(
-                psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name))
-            )
-        return self.url.rsplit("/", 1)[0] + f"/{name}"
+            connection.execute(_sql("CREATE DATABASE {}", name))
+        return _database(self.url, name)
 
 
 def start_postgres() -> RunningServer:
@@ -136,6 +136,30 @@ def start_postgres() -> RunningServer:
         answers=lambda: _postgres_answers(url),
         owner=owner,
     )  # fmt: skip
+
+
+def _sql(words: LiteralString, *names: str) -> psycopg.sql.Composed:
+    return psycopg.sql.SQL(words).format(*(psycopg.sql.Identifier(name) for name in names))
+
+
+def _database(url: str, name: str) -> str:
+    return url.rsplit("/", 1)[0] + f"/{name}"
+
+
+def _copy_of_prepared_database(url: str) -> str:
+    """The DATABASE_URL of a new database as `prepare` leaves one, on the server of `url`."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Until the connection ends; of several test runners the first one prepares.
+        connection.execute("SELECT pg_advisory_lock(1)")
+        names = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'prepared'")
+        if names.fetchone() is None:
+            connection.execute("CREATE DATABASE unfinished")
+            with tempfile.TemporaryDirectory(prefix="tests-app-") as folder:
+                prepare(Path(folder), {"DATABASE_URL": _database(url, "unfinished")})
+            connection.execute("ALTER DATABASE unfinished RENAME TO prepared")
+        name = f"app_{secrets.token_hex(6)}"
+        connection.execute(_sql("CREATE DATABASE {} TEMPLATE prepared", name))
+    return _database(url, name)
 
 
 def start_redis() -> RunningServer:
@@ -183,6 +207,7 @@ class RunningApp:
     var_dir: Path
     processes: dict[str, subprocess.Popen[bytes]]
     owns_var_dir: bool
+    redis: RunningServer | None = None
 
     def handoff_link(self, customer: str, email: str, **claims: object) -> str:
         """Return the address that the portal would send this customer to; good for one use."""
@@ -211,11 +236,26 @@ class RunningApp:
             timeout=60,
         )
 
+    @property
+    def database_url(self) -> str:
+        return self.env["DATABASE_URL"] or f"sqlite:///{self.var_dir / 'db.sqlite3'}"
+
+    def sql(self, statement: str, *values: object) -> list[Any]:
+        """Run one statement in the app's database, past the app; values stand for `?`."""
+        address = urlsplit(self.database_url)
+        if address.scheme == "sqlite":
+            with closing(sqlite3.connect(address.path, timeout=20)) as database:
+                database.execute("PRAGMA legacy_alter_table=ON")
+                rows = database.execute(statement, values).fetchall()
+                database.commit()
+                return rows
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            done = connection.execute(statement.replace("?", "%s"), values)
+            return done.fetchall() if done.description else []
+
     def forget_podero(self) -> None:
-        """Close the breaker, as if the wait were over and Podero well; embedded database only."""
-        with closing(sqlite3.connect(self.var_dir / "db.sqlite3", timeout=20)) as database:
-            database.execute("DELETE FROM onboarding_breaker")
-            database.commit()
+        """Close the breaker, as if the wait were over and Podero well."""
+        self.sql("DELETE FROM onboarding_breaker")
 
     def log_file(self, name: str) -> Path:
         """Return the log of `web`, `worker` or `beat`."""
@@ -250,6 +290,8 @@ class RunningApp:
                 process.terminate()
         for process in self.processes.values():
             end(process, signal.SIGTERM)
+        if self.redis is not None:
+            self.redis.stop()
         if self.owns_var_dir:
             shutil.rmtree(self.var_dir, ignore_errors=True)
 
@@ -299,19 +341,23 @@ def start_app(
     """Start the app and wait until it is ready; `with_worker` adds Celery's worker and beat.
 
     `var_dir` is one that `prepare` made; without it one is made, and removed with the app.
-    `env` adds variables; a DATABASE_URL among them is prepared first.
+    `env` adds variables; a DATABASE_URL among them is prepared first. With TEST_DATABASE set the
+    app is a scaled one, unless `env` says where its data are.
     Raises UnableToStart with what was printed.
     """
     port = free_port()
     folder = var_dir or Path(tempfile.mkdtemp(prefix="tests-app-"))
-    toward_simulator = {
-        "PODERO_BASE_URL": simulator.base_url,
-        "PODERO_CONNECT_HOSTS": simulator.host,
-    }
-    variables = app_environment(folder, port, {**toward_simulator, **(env or {})})
-    if var_dir is None or variables["DATABASE_URL"]:
+    given = env or {}
+    chosen = {"PODERO_BASE_URL": simulator.base_url, "PODERO_CONNECT_HOSTS": simulator.host}
+    redis = None
+    server = os.environ.get("TEST_DATABASE")
+    if server and not {"DATABASE_URL", "REDIS_URL"} & {*given}:
+        redis = start_redis()
+        chosen |= {"DATABASE_URL": _copy_of_prepared_database(server), "REDIS_URL": redis.url}
+    variables = app_environment(folder, port, {**chosen, **given})
+    if var_dir is None or "DATABASE_URL" in given:
         prepare(folder, variables)
-    app = RunningApp(f"http://localhost:{port}", variables, folder, {}, var_dir is None)
+    app = RunningApp(f"http://localhost:{port}", variables, folder, {}, var_dir is None, redis)
     for name in ("web", "worker", "beat") if with_worker else ("web",):
         app.start(name)
     return app

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from playwright.sync_api import Page, Route, expect
@@ -250,19 +249,11 @@ def _broken(gallery: Gallery, page: Page) -> None:
 @contextmanager
 def _without_table(app: RunningApp, table: str) -> Iterator[None]:
     """Take a table away for a moment."""
-    address = f"file:{app.var_dir / 'db.sqlite3'}?mode=rw"
-
-    def rename(old: str, new: str) -> None:
-        with closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
-            connection.execute("PRAGMA legacy_alter_table=ON")
-            connection.execute(f"ALTER TABLE {old} RENAME TO {new}")
-            connection.commit()
-
-    rename(table, f"{table}_away")
+    app.sql(f"ALTER TABLE {table} RENAME TO {table}_away")
     try:
         yield
     finally:
-        rename(f"{table}_away", table)
+        app.sql(f"ALTER TABLE {table}_away RENAME TO {table}")
 
 
 PAGES = (

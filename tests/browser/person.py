@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import time
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -232,15 +231,12 @@ class Person:
 
     def hears_from_podero(self) -> None:
         """Let the time pass after which devices are read again in the background."""
-        database = self.app.var_dir / "db.sqlite3"
-        with closing(sqlite3.connect(database, timeout=20)) as connection:
-            connection.execute(
-                "UPDATE onboarding_device SET checked_at = '2026-01-01 00:00:00'"
-                " WHERE podero_user_id IN"
-                " (SELECT id FROM onboarding_poderouser WHERE external_user_id = ?)",
-                (self.customer.number,),
-            )
-            connection.commit()
+        self.app.sql(
+            "UPDATE onboarding_device SET checked_at = '2026-01-01 00:00:00'"
+            " WHERE podero_user_id IN"
+            " (SELECT id FROM onboarding_poderouser WHERE external_user_id = ?)",
+            self.customer.number,
+        )
         assert self.app.manage("sweep").returncode == 0
 
     def posts_by_hand(self, path: str) -> int:
@@ -259,14 +255,13 @@ class Person:
     @property
     def attempts(self) -> list[tuple[str, str]]:
         """Reference and state of all attempts, oldest first."""
-        rows = _rows(
-            self.app,
+        rows = self.app.sql(
             "SELECT a.reference, a.state FROM onboarding_onboardingsession a"
             " JOIN onboarding_poderouser u ON u.id = a.podero_user_id"
             " WHERE u.external_user_id = ? ORDER BY a.id",
             self.customer.number,
         )
-        return [(str(UUID(reference)), state) for reference, state in rows]
+        return [(str(UUID(str(reference))), state) for reference, state in rows]
 
     @property
     def states(self) -> list[str]:
@@ -274,14 +269,13 @@ class Person:
 
     @property
     def devices_on_record(self) -> list[str]:
-        rows = _rows(
-            self.app,
+        rows = self.app.sql(
             "SELECT d.reference FROM onboarding_device d"
             " JOIN onboarding_poderouser u ON u.id = d.podero_user_id"
             " WHERE u.external_user_id = ? ORDER BY d.id",
             self.customer.number,
         )
-        return [str(UUID(reference)) for (reference,) in rows]
+        return [str(UUID(str(reference))) for (reference,) in rows]
 
     @property
     def users_at_podero(self) -> list[dict[str, Any]]:
@@ -302,9 +296,3 @@ class Person:
     def _at_podero(self, kind: str) -> list[dict[str, Any]]:
         own = {user["id"] for user in self.users_at_podero}
         return [row for row in self.simulator.control.state()[kind] if row["user_id"] in own]
-
-
-def _rows(app: RunningApp, query: str, *values: object) -> list[Any]:
-    address = f"file:{app.var_dir / 'db.sqlite3'}?mode=ro"
-    with closing(sqlite3.connect(address, uri=True, timeout=20)) as connection:
-        return connection.execute(query, values).fetchall()

@@ -19,7 +19,7 @@ def test_link_opens_once_on_all_processes_together(
     start_app: StartApp, simulator: RunningSimulator
 ) -> None:
     one = start_app(simulator, WEB_WORKERS="2")
-    other = start_app(simulator, DATABASE_URL=f"sqlite:///{one.var_dir / 'db.sqlite3'}")
+    other = start_app(simulator, DATABASE_URL=one.database_url)
     link = one.handoff_link("4711", "a@example.com")
     barrier = threading.Barrier(DOORS)
 
