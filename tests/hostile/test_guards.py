@@ -17,7 +17,7 @@ from onboarding.podero import Device as Found
 from onboarding.podero import DeviceType
 from onboarding.states import State
 from scripts.environment import ROOT
-from scripts.guards import GUARDS, Guard
+from scripts.guards.catalogue import GUARDS, Guard
 from tests.factories import NOON, make_attempt, make_customer, make_device
 from tests.simulator.launch import RunningSimulator
 
@@ -34,10 +34,10 @@ def names_in(file: str) -> frozenset[str]:
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
 def test_guard_can_be_taken_away_and_its_tests_exist(guard: Guard) -> None:
-    source = (ROOT / guard.file).read_text()
-
-    assert source.count(guard.old) == 1
-    for test in guard.tests:
+    for edit in guard.edits:
+        assert (ROOT / edit.file).read_text().count(edit.old) == 1, edit
+    assert guard.tests
+    for test in guard.own_tests:
         file, _colons, name = test.partition("::")
         assert not name or name in names_in(file), test
         assert names_in(file), test

@@ -201,6 +201,7 @@ def test_withdrawal_with_podero_down_for_an_hour_leaves_nothing_behind(
     leave(customer)
     leave(customer)
     for minutes in range(1, 60):
+        let_the_breaker_rest()
         sweep(client=podero_client(), post=MailServer(), now=after(withdrawn_at, minutes=minutes))
     page = customer.browser.get(reverse("left"))
     assert steered(simulator) == [True, True, False]

@@ -1,0 +1,1 @@
+"""Take each guard away once and see that the tests notice: `make guards`."""
