@@ -262,7 +262,7 @@ STORIES: dict[Story, int] = {
     impatient: 5,
     sent_to_a_friend: 2,
 }
-ATTEMPTS_PER_STORY = 1.25
+ATTEMPTS_PER_STORY = 1.4
 """How many attempts a story comes to, on average and with a little to spare."""
 
 
