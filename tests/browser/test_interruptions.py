@@ -37,6 +37,7 @@ def test_reload_at_each_step(person: Person, watch: Watch) -> None:
     person.is_at_podero()
     page.reload()
     person.chooses("Tesla")
+    page.get_by_role("button", name="Connect Tesla").wait_for()
     page.reload()
     person.logs_in_as("somebody@example.com", "wrong", button="Connect Tesla")
     page.reload()

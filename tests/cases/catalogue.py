@@ -149,6 +149,8 @@ CASES = (
         ("scanner that comes again and again",
          COMING_BACK + "test_scanner_that_opens_the_return_again_and_again_leaves_one_line", RETURN,
          ("return: a stranger is noted once a minute",)),
+        ("two returns at once", "tests/races/test_races.py::test_returns_at_once_verify_once", RETURN,
+         ("claim: one process at a time",)),
         ("killed during verification", PROOF + "test_killed_during_verification_is_taken_over", RETURN,
          ("claim: what a killed process held is taken over",)),
         ("Podero away after the return", COMING_BACK + "test_podero_away_after_the_return_is_waited_out", RETURN,
