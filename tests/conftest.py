@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from onboarding import clients
 from tests import network, servers
-from tests.connected import keys_of, podero_settings  # noqa: F401  (fixtures)
+from tests.connected import completed, customer, keys_of, podero_settings  # noqa: F401  (fixtures)
 from tests.simulator.launch import RunningSimulator, start_simulator
 
 network.allow_only_this_machine()

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from onboarding import clients
 from onboarding.models import Breaker
+from tests.factories import make_customer
 from tests.journeys.customer import Customer
-from tests.simulator.launch import RunningSimulator
+from tests.simulator.launch import Completed, RunningSimulator
 
 
 def let_the_breaker_rest() -> None:
@@ -32,6 +33,19 @@ def podero_settings(simulator: RunningSimulator, settings: Any) -> Iterator[Any]
     yield settings
     clients.podero_gate.cache_clear()
     clients.podero_client.cache_clear()
+
+
+@pytest.fixture
+def customer(podero_settings: Any) -> Customer:
+    """A customer of whom Podero has not heard yet, signed in in one browser."""
+    return Customer(make_customer())
+
+
+@pytest.fixture
+def completed(customer: Customer, simulator: RunningSimulator) -> Completed:
+    """A device has been linked through the customer's form; nobody has come back yet."""
+    customer.opt_in()
+    return simulator.control.complete(str(customer.attempt.podero_id))
 
 
 @pytest.fixture

@@ -23,18 +23,6 @@ from tests.simulator.launch import Completed, RunningSimulator
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def customer(podero_settings: Any) -> Customer:
-    return Customer(make_customer())
-
-
-@pytest.fixture
-def completed(customer: Customer, simulator: RunningSimulator) -> Completed:
-    """The customer has linked a device and is about to come back."""
-    customer.opt_in()
-    return simulator.control.complete(str(customer.attempt.podero_id))
-
-
 def cancel_address(simulator: RunningSimulator, attempt: OnboardingSession) -> str:
     return _told_to_podero(simulator, attempt, "cancel_url")
 

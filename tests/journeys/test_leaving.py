@@ -15,16 +15,10 @@ from onboarding.flows.sweep import sweep
 from onboarding.letters import MailServer
 from onboarding.models import Consent, Device, Mail
 from tests.connected import let_the_breaker_rest
-from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def customer(podero_settings: Any) -> Customer:
-    return Customer(make_customer())
 
 
 def link_a_device(customer: Customer, simulator: RunningSimulator) -> None:

@@ -11,16 +11,11 @@ from django.urls import reverse
 from onboarding.checks import check_changes_are_explained
 from onboarding.models import ConsentText
 from onboarding.models import consents as consent_models
-from tests.factories import make_attempt, make_customer
+from tests.factories import make_attempt
 from tests.journeys.customer import Customer, heading_of
 from tests.simulator.launch import RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def customer(podero_settings: Any) -> Customer:
-    return Customer(make_customer())
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def customer(podero_settings: Any) -> Customer:
-    return Customer(make_customer())
-
-
-@pytest.fixture
 def steering_from_the_start(podero_settings: Any) -> None:
     podero_settings.ONBOARDING_ACTIVATION = "immediately"
 

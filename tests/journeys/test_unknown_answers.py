@@ -31,11 +31,6 @@ ChangeSession = Callable[..., None]
 
 
 @pytest.fixture
-def customer(podero_settings: Any) -> Customer:
-    return Customer(make_customer())
-
-
-@pytest.fixture
 def steering_from_the_start(podero_settings: Any) -> None:
     podero_settings.ONBOARDING_ACTIVATION = "immediately"
 

@@ -37,13 +37,14 @@ def test_opt_in_during_an_erasure_leaves_all_or_nothing(
             return False
         return True
 
-    def opt_in() -> bool:
-        return bool(customer.opt_in().status_code == 302)
+    def opt_in() -> int:
+        return int(customer.opt_in().status_code)
 
-    was_erased, was_answered = at_once(erase, opt_in)
+    was_erased, status = at_once(erase, opt_in)
 
     left = PoderoUser.objects.count()
-    assert was_answered
+    # Who is erased between two lines of their own request has no session to go on with.
+    assert status == 302 or (was_erased and status == 400)
     assert left == (0 if was_erased else 1)
     assert OnboardingSession.objects.count() == Consent.objects.count() == left
 

@@ -13,19 +13,13 @@ from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows import devices, reconnecting
 from onboarding.models import Device, Reconnection
-from tests.factories import make_customer
 from tests.journeys.customer import Customer
+from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
 from tests.journeys.test_proof_of_return import events_of, path_of, stranger
-from tests.journeys.test_reconnecting import finish, newest, press_reconnect
 from tests.races.test_races import Between, at_once, twins
 from tests.simulator.launch import Completed, RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def customer(podero_settings: Any) -> Customer:
-    return Customer(make_customer())
 
 
 @pytest.fixture

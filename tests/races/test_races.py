@@ -24,7 +24,6 @@ from onboarding.clients import podero_client
 from onboarding.flows import devices, keeping, linking, returning, withdrawal
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession, PoderoUser
-from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
 from tests.views.test_enter import SECRET, claims
@@ -47,11 +46,6 @@ def at_once(*acts: Callable[[], Result]) -> list[Result]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return [future.result(30) for future in [pool.submit(run, act) for act in acts]]
-
-
-@pytest.fixture
-def customer(podero_settings: Any) -> Customer:
-    return Customer(make_customer())
 
 
 def twins(customer: Customer, count: int) -> list[Customer]:

@@ -19,19 +19,13 @@ from onboarding.flows import charging, devices, withdrawal
 from onboarding.flows.sweep import sweep
 from onboarding.models import ChargeWish, Device, SessionEvent
 from onboarding.states import Event
-from tests.factories import make_customer
+from tests.journeys.cards import charge_at_podero, link
 from tests.journeys.customer import Customer
 from tests.journeys.test_leaving import is_steered
-from tests.journeys.test_living import charge_at_podero, link
 from tests.races.test_races import at_once, twins
 from tests.simulator.launch import RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def customer(podero_settings: Any) -> Customer:
-    return Customer(make_customer())
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""Out to the manufacturer and back, as a customer does it, and what is on record of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from django.urls import reverse
+
+from onboarding.models import Device, Reconnection
+from tests.journeys.customer import Customer
+from tests.simulator.launch import RunningSimulator
+from tests.simulator.test_reconnecting import DEMO, sign_in
+
+RENEWED = "Your device is connected again"
+OTHER_DEVICE = "Another device was linked"
+
+
+def press_reconnect(customer: Customer, device: Device | None = None) -> Any:
+    device = device or Device.objects.get(podero_user=customer.podero_user)
+    return customer.browser.post(reverse("reconnect_device", args=[device.reference]))
+
+
+def newest(customer: Customer) -> Reconnection:
+    return Reconnection.objects.for_customer(customer.podero_user).latest("pk")
+
+
+def page_of(customer: Customer) -> Any:
+    return customer.browser.get(reverse("reconnection", args=[newest(customer).reference]))
+
+
+def finish(address: str, login: dict[str, str] | None = None) -> str:
+    """Sign in at the manufacturer; returns the way back."""
+    return sign_in(address, login or DEMO).headers["Location"]
+
+
+def break_off(address: str) -> str:
+    page = address.replace("/reconnect?", "/reconnect/cancel?")
+    return requests.get(page, allow_redirects=False, timeout=5).headers["Location"]
+
+
+def calls_of(simulator: RunningSimulator) -> list[str]:
+    return [entry["endpoint"] for entry in simulator.control.state()["journal"]]
+
+
+def told_of(customer: Customer) -> list[str]:
+    return [event.event for event in customer.attempt.events.order_by("pk")]
