@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import failures, keeping, podero_users, schedule
+from onboarding.flows import charging, failures, keeping, podero_users, schedule
 from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event
@@ -62,11 +62,19 @@ def recall_doubtful_confirmations(*, now: datetime) -> int:
     )
     recalled = 0
     for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
-        with transaction.atomic():
-            if device.recall_confirmation(now=now):
-                device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
-                recalled += 1
+        recalled += _recall(device, now=now)
     return recalled
+
+
+def _recall(device: Device, *, now: datetime) -> bool:
+    """Ask again whose it is; until then it is off, and what was to charge is taken back."""
+    with transaction.atomic():
+        if not device.recall_confirmation(now=now):
+            return False
+        device.record_holder(is_proven=False)
+        charging.take_back_if_asked(device=device, now=now)
+        device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
+    return True
 
 
 @lines_name("device")
@@ -212,7 +220,11 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
         return not error.is_retryable
     for device in own:
         if device.podero_id in named:
-            device.record_seen(named[device.podero_id], at=now)
+            found = named[device.podero_id]
+            device.record_seen(found, at=now)
+            if device.stands_for_another(found):
+                # Somebody else's account was signed in to in place of the customer's.
+                _recall(device, now=now)
         elif not device.is_removed:
             device.record_missing(at=now)
     return True

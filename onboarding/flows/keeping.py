@@ -46,7 +46,9 @@ def link_devices(
             device = keep_device(attempt=attempt, found=finding.device, now=now)
             if device.is_removal_under_way(now=now):
                 raise BeingRemoved
-            if _is_unwanted_since(device, attempt):
+            # An address is edited easily: it does not clear the doubt that another attempt has left.
+            is_doubtful = device.attempt_id != attempt.pk and device.is_holder_in_doubt
+            if is_doubtful or _is_unwanted_since(device, attempt):
                 continue
             device.relink(attempt, at=now)
             if is_return_matched and finding.is_proven:

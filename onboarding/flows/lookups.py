@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 # attempt all the same. Time alone is no reason: it may have been us who were away.
 FAILED_CHECKS = 6
 PATIENCE = timedelta(hours=24)
+# While another attempt of the customer may bring a device, a linked one looks for no more.
+ASK_LATER = timedelta(hours=1)
 
 
 @lines_name("attempt")
@@ -31,6 +33,10 @@ def look_up_attempt(
     out becomes `expired`. False when Podero could not be asked.
     """
     if not attempt.is_awaiting_device or not attempt.claim(now=now):
+        return True
+    if attempt.state == State.LINKED and _may_another_bring_one(attempt, now):
+        # What turns up is not to pass for what this one brought, by whomever it was linked.
+        attempt.release(next_try_at=now + ASK_LATER)
         return True
     find = discovery.find_newcomers if attempt.state == State.LINKED else discovery.find_devices
     try:
@@ -109,6 +115,12 @@ def _end(attempt: OnboardingSession, *, now: datetime) -> None:
         attempt.mark_expired(failure_code=FailureCode.RAN_OUT, at=now)
     except InvalidTransition:
         logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
+
+
+def _may_another_bring_one(attempt: OnboardingSession, now: datetime) -> bool:
+    own = OnboardingSession.objects.for_customer(attempt.podero_user)
+    others = own.that_may_bring_a_device(now=now).exclude(pk=attempt.pk)
+    return others.filter(podero_id__isnull=False).exists()
 
 
 def _has_run_out(attempt: OnboardingSession, now: datetime) -> bool:

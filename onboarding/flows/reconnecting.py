@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from onboarding import podero
-from onboarding.flows import failures, keeping, renewal, schedule
+from onboarding.flows import charging, failures, keeping, renewal, schedule
 from onboarding.models import Device, Reconnection
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, hash_of, kept_hash_of
 from onboarding.states import FailureCode
@@ -251,6 +251,7 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
                 device.record_seen(finding.changed, at=now)
                 device.recall_confirmation(now=now)
                 device.record_holder(is_proven=reconnection.is_return_matched)
+                charging.take_back_if_asked(device=device, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
         reconnection.move(State.NOT_RENEWED, at=now, failure_code=FailureCode.WITHDRAWN)

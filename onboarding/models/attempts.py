@@ -342,14 +342,17 @@ class OnboardingSession(Claimable):
     def note_return_seen(self, event: Event, *, at: datetime, is_success: bool) -> bool:
         """A browser came back in which the customer is not signed in: look soon, believe nothing.
 
-        Of success it is kept when, since somebody else may have linked the device. False when the
-        same was noted a moment ago, by a link scanner for example.
+        Of success it is kept when, since somebody else may have linked the device; a cancel a
+        moment before is no reason not to. False when the same was noted a moment ago, by a link
+        scanner for example.
         """
         with transaction.atomic():
             rows = OnboardingSession.objects.filter(pk=self.pk)
             # Two at once wait here for each other.
-            rows.select_for_update().get()
-            if self.events.filter(event=event, at__gt=at - SIGHTING_INTERVAL).exists():
+            seen_at = rows.select_for_update().get().foreign_return_at
+            recently = at - SIGHTING_INTERVAL
+            is_news = is_success and (seen_at is None or seen_at <= recently)
+            if not is_news and self.events.filter(event=event, at__gt=recently).exists():
                 return False
             if is_success:
                 rows.update(foreign_return_at=at)

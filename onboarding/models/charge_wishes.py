@@ -13,8 +13,12 @@ from onboarding.models.devices import Device
 
 class ChargeWishQuerySet(models.QuerySet["ChargeWish"]):
     def carried_on(self) -> ChargeWishQuerySet:
-        """Without wishes to charge of those who have withdrawn; taking back is for all."""
-        return self.filter(Q(is_start=False) | Q(device__attempt__consent__withdrawn_at=None))
+        """Without wishes to charge of those who have withdrawn, or whose device is asked about
+        again; taking back is for all."""
+        may_charge = Q(
+            device__attempt__consent__withdrawn_at=None, device__confirmed_at__isnull=False
+        )
+        return self.filter(Q(is_start=False) | may_charge)
 
     def due(self, *, now: datetime) -> ChargeWishQuerySet:
         return self.carried_on().pending().filter(next_try_at__lte=now).order_by("pk")

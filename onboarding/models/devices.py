@@ -363,11 +363,10 @@ class Device(Removable, Claimable):
         """
         if self.attempt_id == attempt.pk:
             return
-        fields: dict[str, Any] = {"attempt": attempt, "linked_at": at}
+        fields: dict[str, Any] = {"attempt": attempt, "linked_at": at, "is_holder_proven": False}
         if self.is_removal_wanted or self.attempt.consent.withdrawn_at is not None:
             fields |= {
                 "confirmed_at": None,
-                "is_holder_proven": False,
                 "is_optimization_wanted": False,
             }
         fields |= NOT_TO_BE_REMOVED
@@ -424,7 +423,7 @@ class Device(Removable, Claimable):
             "model": found.model or self.model,
             "is_authenticated": found.is_authenticated is not False,
             "is_action_needed": found.is_action_needed,
-            "external_device_id": found.external_device_id or self.external_device_id,
+            "external_device_id": self._kept_external_id(found),
             "connection_status": found.connection_status[:20],
             "checked_at": at,
             "missing_since": None,
@@ -441,6 +440,21 @@ class Device(Removable, Claimable):
         )
         if rows.update(**fields):
             self._set(**fields)
+
+    def stands_for_another(self, found: podero.Device) -> bool:
+        """Whether another device at the manufacturer hides behind the one that was confirmed."""
+        return self.is_confirmed and self._kept_external_id(found) != (
+            found.external_device_id or self.external_device_id
+        )
+
+    def _kept_external_id(self, found: podero.Device) -> str:
+        """Of a confirmed device it stays what it was, so that another one cannot slip in."""
+        is_fixed = self.is_confirmed and self.external_device_id
+        return (
+            self.external_device_id
+            if is_fixed
+            else found.external_device_id or self.external_device_id
+        )
 
     def record_missing(self, *, at: datetime) -> None:
         """Podero no longer names the device; when that was first seen stays."""

@@ -147,11 +147,14 @@ class Reconnection(Claimable):
             is_return_matched=True
         )
 
-    def note_return_seen(self, *, at: datetime) -> None:
-        """A browser came back in which the customer is not signed in: at most once a minute."""
+    def note_return_seen(self, *, at: datetime) -> bool:
+        """A browser came back in which the customer is not signed in; False when that was noted
+        less than a minute ago."""
         with transaction.atomic():
             rows = Reconnection.objects.filter(pk=self.pk)
             seen_at = rows.select_for_update().get().foreign_return_at
-            if seen_at is None or seen_at <= at - SIGHTING_INTERVAL:
-                rows.update(foreign_return_at=at)
-                self.device.attempt.note(Event.RECONNECT_SEEN, at=at, actor=Actor.BROWSER)
+            if seen_at is not None and seen_at > at - SIGHTING_INTERVAL:
+                return False
+            rows.update(foreign_return_at=at)
+            self.device.attempt.note(Event.RECONNECT_SEEN, at=at, actor=Actor.BROWSER)
+        return True

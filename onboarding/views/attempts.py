@@ -42,6 +42,7 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
         f"onboarding/attempts/{shown.state}.html",
         {
             "attempt": shown,
+            "customer": customer,
             "devices": devices,
             "is_settled": not any(device.is_switch_pending for device in devices),
             "barred": barred_devices(request, devices),

@@ -69,8 +69,14 @@ def barred_devices(request: HttpRequest, devices: Iterable[Device]) -> set[int]:
     return {
         device.pk
         for device in devices
-        if device.is_holder_in_doubt and not has_come_back(request, device.attempt.reference)
+        if device.is_holder_in_doubt and not has_come_back_with(request, device)
     }
+
+
+def has_come_back_with(request: HttpRequest, device: Device) -> bool:
+    """Whether this browser came back with the device's attempt, naming no other device."""
+    named = device_id_come_back_with(request, device.attempt.reference)
+    return has_come_back(request, device.attempt.reference) and named in (None, device.podero_id)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from onboarding.models import Consent, Device, PoderoUser
 from onboarding.states import UNFINISHED, State
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required, signed_in_customer
-from onboarding.views.coming_back import barred_devices, has_come_back
+from onboarding.views.coming_back import barred_devices, has_come_back_with
 
 _SHOWN_CONSENTS = 20
 _SHOWN_ATTEMPTS = 3
@@ -113,7 +113,7 @@ def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) 
         try:
             device_flow.confirm_device(
                 device=device,
-                has_come_back=has_come_back(request, device.attempt.reference),
+                has_come_back=has_come_back_with(request, device),
                 now=timezone.now(),
             )
         except (keeping.HasLeft, device_flow.ReturnedElsewhere):

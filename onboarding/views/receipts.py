@@ -25,7 +25,7 @@ def receipt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "consent": consent,
             "customer": customer,
             # Words that are not those that were stored are never put into a page as they are.
-            "is_changed": consent.examine() is Mark.CHANGED,
+            "is_changed": consent.examine() is not Mark.INTACT,
             "is_mailed": settings.IS_MAIL_ON,
         },
     )

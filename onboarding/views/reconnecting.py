@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import devices, keeping, reconnecting
 from onboarding.models import Device, PoderoUser, Reconnection
-from onboarding.tasks import nudge, take_up_reconnection
+from onboarding.tasks import nudge, refresh_devices, take_up_reconnection
 from onboarding.views.access import customer_required, signed_in_customer, to_entrance
 from onboarding.views.coming_back import (
     barred_devices,
@@ -66,6 +66,7 @@ def reconnection(request: HttpRequest, customer: PoderoUser, reference: UUID) ->
         f"onboarding/reconnections/{shown.state}.html",
         {
             "reconnection": shown,
+            "customer": customer,
             "device": shown.device,
             "asked": asked if shown.is_final else [],
             "barred": barred_devices(request, asked),
@@ -146,8 +147,9 @@ def _reconnection(customer: PoderoUser, reference: UUID) -> Reconnection:
 
 
 def _note_foreign(request: HttpRequest, found: Reconnection) -> HttpResponse:
-    if request.method == "GET":
-        found.note_return_seen(at=timezone.now())
+    # Somebody may have signed in with another account than the customer's: look soon.
+    if request.method == "GET" and found.note_return_seen(at=timezone.now()):
+        nudge(refresh_devices, customer_id=found.device.podero_user_id)
     if request.user.is_authenticated:
         return redirect("return_other_customer")
     return to_entrance(request, back_to=resolve_url("resume_reconnection", found.reference))

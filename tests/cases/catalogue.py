@@ -30,6 +30,7 @@ JOB = ""
 COMING_BACK = "tests/journeys/test_coming_back.py::"
 PROOF = "tests/journeys/test_proof_of_return.py::"
 WAY_BACK = "tests/journeys/test_way_back.py::"
+DETOURS = "tests/journeys/test_detours.py::"
 UNKNOWN = "tests/journeys/test_unknown_answers.py::"
 STEERING = "tests/journeys/test_steering.py::"
 PAUSING = "tests/journeys/test_pausing.py::"
@@ -143,6 +144,24 @@ CASES = (
          ("return: an earlier word is taken back",)),
     ),
     *_cases(
+        "Ways round the question whose device it is",
+        ("cancel opened just before the other person comes back",
+         DETOURS + "test_cancel_address_does_not_mute_the_victims_return", RETURN,
+         ("return: a cancel mutes no success",)),
+        ("an attempt of one's own, finished before",
+         DETOURS + "test_attempt_that_was_finished_before_vouches_for_nothing_else[True-after_return]", RETURN,
+         ("return: a linked attempt takes no newcomer of another",)),
+        ("the id of a device in doubt, written into one's own way back",
+         DETOURS + "test_device_in_doubt_is_not_cleared_by_an_address_that_names_it", RETURN,
+         ("return: an address clears no doubt",)),
+        ("login of a device renewed by somebody else",
+         DETOURS + "test_login_renewed_by_somebody_else_is_asked_about", RECONNECTED,
+         ("reconnect: another device behind it is asked about",)),
+        ("charging wished before the confirmation was taken back",
+         DETOURS + "test_what_was_to_charge_ends_with_the_confirmation[True]", CHARGE,
+         ("charge: ends with the confirmation",)),
+    ),
+    *_cases(
         "What browsers, scanners and networks do to a return",
         ("prefetch by the customer's browser",
          PROOF + "test_guess_of_a_browser_or_scanner_acts_not_and_leaves_no_line[success-get-headers1-503-the customer]",
@@ -190,7 +209,10 @@ CASES = (
          ("timeline: only added to",)),
         ("receipt", RECEIPTS + "test_receipt_shows_words_choices_version_and_the_customers_own_time", RECEIPT,
          ("receipt: tells the choices",)),
-        ("receipt whose words were changed", RECEIPTS + "test_words_that_were_changed_are_not_put_into_a_page", RECEIPT,
+        ("receipt whose words were changed", RECEIPTS + "test_words_that_were_changed_are_not_put_into_a_page[seal kept]", RECEIPT,
+         ("receipt: nothing that was changed is shown",)),
+        ("receipt whose seal was changed as well",
+         RECEIPTS + "test_words_that_were_changed_are_not_put_into_a_page[seal of no key]", RECEIPT,
          ("receipt: nothing that was changed is shown",)),
         ("receipt of another customer", RECEIPTS + "test_receipt_of_another_customer_is_not_found", RECEIPT,
          ("ownership: receipts",)),

@@ -245,14 +245,14 @@ def test_same_device_linked_twice_is_said_and_one_can_be_paused(
 ) -> None:
     older = link(customer, simulator)
     customer.opt_in()
-    way_back = simulator.control.complete(
+    completed = simulator.control.complete(
         str(customer.attempt.podero_id), account="second@example.com"
-    ).redirect_url
-    customer.go(str(way_back))
-    newer = Device.objects.latest("pk")
+    )
+    simulator.control.set_device(
+        str(completed.device_id), external_device_id=older.external_device_id
+    )
     assert "The same device is linked twice:" not in page(customer)
-    simulator.control.set_device(str(newer.podero_id), external_device_id=older.external_device_id)
-    sweep_after(minutes=16)
+    customer.go(str(completed.redirect_url))
     assert "The same device is linked twice:" in page(customer)
 
     pause(customer, older)

@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 from onboarding.flows import expiry, mails, passes, withdrawal
 from onboarding.letters import MailServer, plain
 from onboarding.models import Consent, Mail
+from onboarding.models.consents import digest_of
 from onboarding.tasks import send_due_mails
 from tests.factories import NOON, make_attempt, make_consent, make_customer
 from tests.flows.test_evidence import tamper
@@ -77,10 +78,15 @@ def test_receipt_after_leaving_says_when(client: Client) -> None:
     assert "To withdraw" not in text
 
 
-def test_words_that_were_changed_are_not_put_into_a_page(client: Client) -> None:
+@pytest.mark.parametrize("seal", [None, "1$00000000$00"], ids=["seal kept", "seal of no key"])
+def test_words_that_were_changed_are_not_put_into_a_page(client: Client, seal: str | None) -> None:
     consent = make_consent()
     client.force_login(consent.podero_user.account)
-    tamper("consenttext", consent.text_id, body="<script>alert(1)</script>")
+    body = "<script>alert(1)</script>"
+    tamper("consenttext", consent.text_id, body=body)
+    if seal is not None:
+        tamper("consenttext", consent.text_id, digest=digest_of(body))
+        tamper("consent", consent.pk, seal=seal)
 
     text = page_of(consent, client).content.decode()
 

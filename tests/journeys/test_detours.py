@@ -1,0 +1,145 @@
+"""Somebody who wants another's device under their own account tries every way round the question."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding import tasks
+from onboarding.clients import podero_client
+from onboarding.flows.sweep import sweep
+from onboarding.models import ChargeWish, Device, OnboardingSession
+from tests.journeys.cards import charge, charge_at_podero, link
+from tests.journeys.customer import Customer
+from tests.journeys.reconnecting.steps import finish, press_reconnect
+from tests.journeys.test_coming_back import cancel_address, success_address
+from tests.journeys.test_proof_of_return import (
+    ACTIVATIONS,
+    events_of,
+    path_of,
+    stranger,
+    worker_hears_of,
+)
+from tests.simulator.launch import Completed, RunningSimulator
+from tests.simulator.test_reconnecting import OTHER
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def is_steered(simulator: RunningSimulator, podero_id: Any) -> bool:
+    held = {one["id"]: one["fields"] for one in simulator.control.state()["devices"]}
+    return bool(held[str(podero_id)]["is_smart_optimization_active"])
+
+
+def presses_everything(customer: Customer) -> None:
+    """ "Check again" on each attempt, "Yes, mine" on each device, whatever the pages offer."""
+    for attempt in OnboardingSession.objects.for_customer(customer.podero_user).order_by("pk"):
+        customer.browser.post(reverse("check_attempt", args=[attempt.reference]))
+    for device in Device.objects.for_customer(customer.podero_user):
+        for act in ("confirm_device", "resume_device"):
+            customer.browser.post(reverse(act, args=[device.reference]))
+
+
+def reads_anew(customer: Customer) -> None:
+    """What a return in a foreign browser sets off, half a minute after the last reading."""
+    Device.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
+    tasks.refresh_devices(customer_id=customer.podero_user.pk)
+
+
+def gets_nothing(customer: Customer, simulator: RunningSimulator, podero_id: Any) -> None:
+    sweep(client=podero_client(), now=timezone.now())
+    presses_everything(customer)
+    sweep(client=podero_client(), now=timezone.now())
+    device = Device.objects.filter(podero_id=podero_id).first()
+    assert device is None or (device.is_confirmed, device.is_optimization_wanted) == (False, False)
+    assert not is_steered(simulator, podero_id)
+
+
+def test_cancel_address_does_not_mute_the_victims_return(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    stranger().get(path_of(cancel_address(simulator, customer.attempt)))
+
+    stranger().get(path_of(completed.redirect_url))
+
+    assert customer.attempt.foreign_return_at is not None
+    assert events_of(customer.attempt).count("return_seen") == 2
+    gets_nothing(customer, simulator, completed.device_id)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_attempt_that_was_finished_before_vouches_for_nothing_else(
+    customer: Customer, simulator: RunningSimulator, settings: Any, activation: str,
+    is_faster: bool,
+) -> None:  # fmt: skip
+    settings.ONBOARDING_ACTIVATION = activation
+    # A session that does not tell what it has brought makes it the easiest.
+    simulator.control.settings(object_id_filled=False)
+    link(customer, simulator)
+    customer.opt_in()
+    theirs = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    if is_faster:
+        presses_everything(customer)
+
+    stranger().get(path_of(theirs.redirect_url))
+    presses_everything(customer)
+    worker_hears_of(customer.attempt)
+
+    gets_nothing(customer, simulator, theirs.device_id)
+
+
+def test_device_in_doubt_is_not_cleared_by_an_address_that_names_it(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    stranger().get(path_of(completed.redirect_url))
+    worker_hears_of(customer.attempt)
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
+
+    customer.go(f"{success_address(simulator, customer.attempt)}?deviceId={completed.device_id}")
+
+    gets_nothing(customer, simulator, completed.device_id)
+
+
+def test_login_renewed_by_somebody_else_is_asked_about(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), is_authenticated=False)
+    address = press_reconnect(customer).headers["Location"]
+    way_back = finish(address, OTHER)
+
+    stranger().get(path_of(way_back))
+    reads_anew(customer)
+    sweep(client=podero_client(), now=timezone.now())
+
+    device.refresh_from_db()
+    assert (device.is_confirmed, device.is_holder_proven) == (False, False)
+    assert not is_steered(simulator, device.podero_id)
+    assert "confirmation_recalled" in events_of(device.attempt)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_was_to_charge_ends_with_the_confirmation(
+    customer: Customer, simulator: RunningSimulator, is_told: bool
+) -> None:
+    device = link(customer, simulator)
+    if not is_told:
+        simulator.control.arm("boost", "http_503", count=1)
+    charge(customer, device)
+    simulator.control.set_device(str(device.podero_id), external_device_id="somebody-elses")
+
+    reads_anew(customer)
+    sweep(client=podero_client(), now=timezone.now())
+
+    device.refresh_from_db()
+    assert not device.is_confirmed
+    assert not charge_at_podero(simulator, device)["boost_for_next_session"]
+    assert not ChargeWish.objects.filter(is_start=True, answer="").exists()
