@@ -22,8 +22,9 @@ from simulator.config import DEFAULT_ORG_ID
 from tests.servers import RunningServer
 from tests.simulator.launch import RunningSimulator
 
-GRACE_SECONDS = 10.0
-"""How long after a server is back its clients may still report that it was gone."""
+GRACE_SECONDS = 30.0
+"""How long after a server is back its clients may still report that it was gone: a connection
+lies idle while Podero is asked, which may take ten seconds for each of two calls."""
 
 
 @dataclass

@@ -10,9 +10,10 @@ from django.db import transaction
 
 from onboarding import podero
 from onboarding.flows import charging, failures, keeping, podero_users, schedule
+from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
-from onboarding.states import Actor, Event
+from onboarding.states import Actor, Event, State
 
 logger = logging.getLogger(__name__)
 
@@ -227,7 +228,36 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
                 _recall(device, now=now)
         elif not device.is_removed:
             device.record_missing(at=now)
+    known = {device.podero_id for device in own}
+    newcomers = [
+        Finding(found, is_proven=False) for found in named.values() if found.id not in known
+    ]
+    if newcomers:
+        _take_up_newcomers(customer, newcomers, now=now)
     return True
+
+
+def _take_up_newcomers(customer: PoderoUser, newcomers: list[Finding], *, now: datetime) -> None:
+    """Keep what turned up long after its attempt, to be asked about, or undone after leaving.
+
+    While an attempt may still bring a device, its look-ups see to that.
+    """
+    attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
+    if attempts.that_may_bring_a_device(now=now).exists():
+        return
+    attempt = attempts.filter(state=State.LINKED).order_by("-pk").first()
+    if attempt is None:
+        return
+    try:
+        keeping.add_devices(attempt=attempt, findings=newcomers, now=now)
+    except keeping.HasLeft:
+        keeping.undo_devices(attempt=attempt, findings=newcomers, now=now)
+    except keeping.BeingRemoved:
+        logger.info("Device is being removed", extra={"attempt": attempt.reference})
+    except keeping.DeviceOfAnother:
+        logger.error(
+            "Device is on record for another customer", extra={"attempt": attempt.reference}
+        )
 
 
 def _named(

@@ -320,6 +320,8 @@ GUARDS = (
           "if device.stands_for_another(found):", "if False:"),
     Guard("charge: ends with the confirmation", DEVICE_FLOW,
           "        charging.take_back_if_asked(device=device, now=now)\n", ""),
+    Guard("unconfirmed: what turns up late is kept", DEVICE_FLOW,
+          "        _take_up_newcomers(customer, newcomers, now=now)\n", "        pass\n"),
     Guard("return: HEAD acts not", RETURNING,
           'if request.method == "GET":\n        _take_up_success(', "if True:\n        _take_up_success("),
     Guard("return: a stranger is noted once a minute", "onboarding/models/attempts.py",

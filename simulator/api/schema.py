@@ -54,6 +54,9 @@ def read_body(schema: Schema) -> dict[str, Any]:
     Raises ApiError 400 for what is not JSON, SchemaError for what breaks the schema.
     """
     raw = request.get_data()
+    if len(raw) < (request.content_length or 0):
+        # The client was killed while it sent; nobody reads what it is told.
+        raise ApiError(400, {"detail": "Incomplete request body"})
     body = request.get_json(force=True, silent=True) if raw.strip() else {}
     if body is None and raw.strip() != b"null":
         raise ApiError(400, {"detail": "Cannot parse request body"})

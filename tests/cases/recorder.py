@@ -11,7 +11,7 @@ import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from unittest import mock
 
 import pytest
 from django.apps import apps
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
 
@@ -115,9 +116,11 @@ def _watching(case: Case) -> Iterator[Record]:
         mock.patch.object(Transport, "_attempt", lambda *a: watch.call(attempt, *a)),
         mock.patch.object(CursorWrapper, "execute", lambda *a: watch.write(execute, *a)),
         mock.patch.object(CursorWrapper, "executemany", lambda *a: watch.write(execute_many, *a)),
+        watch.written.followed(),
     ):
         yield record
         watch.follow()
+    record.rows = watch.written.rows()
 
 
 class _Watch:
@@ -126,6 +129,7 @@ class _Watch:
         self.record = record
         self.is_on = is_on
         self.unfollowed: tuple[Any, str] | None = None
+        self.written = _Written()
 
     def visit(self, request: Any, client: Any, **environ: Any) -> Any:
         address = environ["PATH_INFO"]
@@ -174,8 +178,49 @@ class _Watch:
         if found and (cursor.rowcount or "RETURNING" in sql) and _is_ours():
             model = _model_of(found[2])
             if model not in _LEFT_OUT:
-                self.record.rows.add(_SIGNS[found[1]] + model)
+                self.written.add(cursor.db, _SIGNS[found[1]] + model)
         return result
+
+
+class _Written:
+    """What was written on each connection, without what was taken back."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Any, list[str]] = {}
+        self._marks: dict[tuple[Any, str], int] = {}
+
+    def add(self, connection: Any, line: str) -> None:
+        self._lines.setdefault(connection, []).append(line)
+        if connection.autocommit:
+            self._mark(connection, "")
+
+    def rows(self) -> set[str]:
+        return {line for lines in self._lines.values() for line in lines}
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        def before(name: str, act: Callable[..., None]) -> Any:
+            original = getattr(BaseDatabaseWrapper, name)
+
+            def wrapper(connection: Any, *names: str) -> Any:
+                act(connection, *(names or ("",)))
+                return original(connection, *names)
+
+            return mock.patch.object(BaseDatabaseWrapper, name, wrapper)
+
+        with (
+            before("_savepoint", self._mark),
+            before("_commit", self._mark),
+            before("_savepoint_rollback", self._take_back),
+            before("_rollback", self._take_back),
+        ):
+            yield
+
+    def _mark(self, connection: Any, name: str) -> None:
+        self._marks[connection, name] = len(self._lines.get(connection, []))
+
+    def _take_back(self, connection: Any, name: str) -> None:
+        del self._lines.setdefault(connection, [])[self._marks.get((connection, name), 0) :]
 
 
 def _is_ours() -> bool:

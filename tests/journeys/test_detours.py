@@ -17,6 +17,7 @@ from tests.journeys.cards import charge, charge_at_podero, link
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, press_reconnect
 from tests.journeys.test_coming_back import cancel_address, success_address
+from tests.journeys.test_leaving import leave
 from tests.journeys.test_proof_of_return import (
     ACTIVATIONS,
     events_of,
@@ -124,6 +125,34 @@ def test_login_renewed_by_somebody_else_is_asked_about(
     assert (device.is_confirmed, device.is_holder_proven) == (False, False)
     assert not is_steered(simulator, device.podero_id)
     assert "confirmation_recalled" in events_of(device.attempt)
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+def test_device_that_turns_up_long_after_is_asked_about_or_undone(
+    customer: Customer, simulator: RunningSimulator, has_left: bool
+) -> None:
+    link(customer, simulator)
+    customer.opt_in()
+    late = customer.attempt
+    assert late.expires_at is not None
+    # Nobody looks for what either attempt might have brought any more.
+    for hours in (0, 2, 4):
+        sweep(client=podero_client(), now=late.expires_at + timedelta(hours=hours))
+    simulator.control.set_session(str(late.podero_id), expiration_date="2999-12-31")
+    newcomer = simulator.control.complete(str(late.podero_id), account="late@example.com").device_id
+    simulator.control.set_device(str(newcomer), is_smart_optimization_active=True)
+    if has_left:
+        leave(customer)
+        simulator.control.set_device(str(newcomer), is_smart_optimization_active=True)
+
+    for hours in (6, 7):
+        sweep(client=podero_client(), now=late.expires_at + timedelta(hours=hours))
+
+    device = Device.objects.get(podero_id=str(newcomer))
+    assert (device.is_confirmed, device.is_removal_wanted) == (False, has_left)
+    assert not is_steered(simulator, newcomer)
+    if not has_left:
+        assert "Is this yours?" in customer.browser.get(reverse("devices")).content.decode()
 
 
 @pytest.mark.parametrize("is_told", [True, False])

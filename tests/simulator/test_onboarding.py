@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -69,6 +71,24 @@ def test_wrong_value_is_refused(
     assert reply.json()["detail"][0]["loc"] == ["body", "payload", next(iter(values))]
     assert control.state()["sessions"] == []
     assert control.state()["counters"]["rejected"] == 1
+
+
+def test_client_that_is_killed_while_it_sends_is_no_client_that_errs(
+    partner: Partner, control: SimulatorControl
+) -> None:
+    address = urlsplit(partner.base_url)
+    token = partner.token().json()["access_token"]
+    head = (
+        "POST /api/partners/v2.0/device-onboarding HTTP/1.1\r\n"
+        f"Host: {address.netloc}\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 200\r\n\r\n"
+    )
+    with socket.create_connection((address.hostname, address.port), timeout=10) as killed:
+        killed.sendall(head.encode())
+        killed.shutdown(socket.SHUT_WR)
+        killed.recv(4096)
+
+    assert control.state()["counters"]["rejected"] == 0
 
 
 def test_address_of_exactly_8000_characters_is_accepted(partner: Partner) -> None:
