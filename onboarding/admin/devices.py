@@ -76,6 +76,7 @@ class DeviceAdmin(RemovableAdmin):
         "linked_at",
         "confirmed_at",
         "is_holder_proven",
+        "is_login_in_doubt",
         "is_optimization_wanted",
         "is_optimization_active",
         "is_authenticated",

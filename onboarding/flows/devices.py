@@ -43,10 +43,9 @@ def confirm_device(*, device: Device, has_come_back: bool = False, now: datetime
     with transaction.atomic():
         keeping.hold_consent(device.attempt)
         device.attempt = OnboardingSession.objects.select_for_update().get(pk=device.attempt_id)
-        if has_come_back:
+        device.refresh_from_db(fields=["is_holder_proven", "is_login_in_doubt"])
+        if has_come_back and not device.is_login_in_doubt:
             device.record_holder()
-        else:
-            device.refresh_from_db(fields=["is_holder_proven"])
         if device.is_holder_in_doubt:
             raise ReturnedElsewhere
         if device.confirm(now=now):
@@ -72,7 +71,6 @@ def _recall(device: Device, *, now: datetime) -> bool:
     with transaction.atomic():
         if not device.recall_confirmation(now=now):
             return False
-        device.record_holder(is_proven=False)
         charging.take_back_if_asked(device=device, now=now)
         device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
     return True
@@ -224,7 +222,7 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
             found = named[device.podero_id]
             device.record_seen(found, at=now)
             if device.stands_for_another(found):
-                # Somebody else's account was signed in to in place of the customer's.
+                device.doubt_login()
                 _recall(device, now=now)
         elif not device.is_removed:
             device.record_missing(at=now)

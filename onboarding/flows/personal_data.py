@@ -121,6 +121,7 @@ HELD = (
             "linked_at",
             "confirmed_at",
             "is_holder_proven",
+            "is_login_in_doubt",
             "is_optimization_wanted",
             "is_optimization_active",
             "is_optimization_in_doubt",

@@ -98,7 +98,8 @@ class Device(Removable, Claimable):
     linking it again brings it back. `report` is what Podero last told of its state, and
     `savings` of what optimization saved; see `models/reports.py` and `models/savings.py`.
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
-    browser came back from there.
+    browser came back from there. `is_login_in_doubt` tells that another account has been signed in
+    to in its place since, by whomever: only signing in there once more can prove it then.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -119,6 +120,7 @@ class Device(Removable, Claimable):
     linked_at = models.DateTimeField(_("linked"))
     confirmed_at = models.DateTimeField(_("confirmed by the customer"), null=True, blank=True)
     is_holder_proven = models.BooleanField(_("customer holds the login"), default=False)
+    is_login_in_doubt = models.BooleanField(_("another login was put behind it"), default=False)
     is_optimization_wanted = models.BooleanField(_("optimization wanted"), default=False)
     is_optimization_active = models.BooleanField(_("optimization active"), default=False)
     is_optimization_in_doubt = models.BooleanField(default=False, editable=False)
@@ -187,7 +189,8 @@ class Device(Removable, Claimable):
     @property
     def is_holder_in_doubt(self) -> bool:
         """Whether it may be somebody else's: their browser, not the customer's, came back."""
-        return self.attempt.foreign_return_at is not None and not self.is_holder_proven
+        is_doubted = self.is_login_in_doubt or self.attempt.foreign_return_at is not None
+        return is_doubted and not self.is_holder_proven
 
     @property
     def needs_customer(self) -> bool:
@@ -375,8 +378,15 @@ class Device(Removable, Claimable):
 
     def record_holder(self, *, is_proven: bool = True) -> None:
         """Whether the customer has shown that the manufacturer's login is theirs."""
-        Device.objects.filter(pk=self.pk).update(is_holder_proven=is_proven)
-        self._set(is_holder_proven=is_proven)
+        fields = {"is_holder_proven": is_proven, "is_login_in_doubt": False}
+        Device.objects.filter(pk=self.pk).update(**fields)
+        self._set(**fields)
+
+    def doubt_login(self) -> None:
+        """Another account stands behind it than the one that was confirmed."""
+        fields = {"is_holder_proven": False, "is_login_in_doubt": True}
+        Device.objects.filter(pk=self.pk).update(**fields)
+        self._set(**fields)
 
     def recall_confirmation(self, *, now: datetime) -> bool:
         """Ask again whose it is, and have it switched off.
@@ -416,14 +426,16 @@ class Device(Removable, Claimable):
 
         An answer from before our last switch is left out. Optimization that is off although it
         is wanted is shown, not fought: the retailer or Podero may have switched it off. On without
-        being wanted, it is to be switched off.
+        being wanted, it is to be switched off. The manufacturer's id of a confirmed device stays,
+        so that whoever reads it next sees that another one stands behind it.
         """
+        told_id = "" if self.stands_for_another(found) else found.external_device_id
         fields: dict[str, Any] = {
             "manufacturer": found.manufacturer or self.manufacturer,
             "model": found.model or self.model,
             "is_authenticated": found.is_authenticated is not False,
             "is_action_needed": found.is_action_needed,
-            "external_device_id": self._kept_external_id(found),
+            "external_device_id": told_id or self.external_device_id,
             "connection_status": found.connection_status[:20],
             "checked_at": at,
             "missing_since": None,
@@ -443,18 +455,8 @@ class Device(Removable, Claimable):
 
     def stands_for_another(self, found: podero.Device) -> bool:
         """Whether another device at the manufacturer hides behind the one that was confirmed."""
-        return self.is_confirmed and self._kept_external_id(found) != (
-            found.external_device_id or self.external_device_id
-        )
-
-    def _kept_external_id(self, found: podero.Device) -> str:
-        """Of a confirmed device it stays what it was, so that another one cannot slip in."""
-        is_fixed = self.is_confirmed and self.external_device_id
-        return (
-            self.external_device_id
-            if is_fixed
-            else found.external_device_id or self.external_device_id
-        )
+        kept, told = self.external_device_id, found.external_device_id
+        return self.is_confirmed and bool(kept and told) and kept != told
 
     def record_missing(self, *, at: datetime) -> None:
         """Podero no longer names the device; when that was first seen stays."""

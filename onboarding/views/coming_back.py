@@ -69,7 +69,8 @@ def barred_devices(request: HttpRequest, devices: Iterable[Device]) -> set[int]:
     return {
         device.pk
         for device in devices
-        if device.is_holder_in_doubt and not has_come_back_with(request, device)
+        if device.is_holder_in_doubt
+        and (device.is_login_in_doubt or not has_come_back_with(request, device))
     }
 
 

@@ -125,6 +125,16 @@ def test_login_renewed_by_somebody_else_is_asked_about(
     assert (device.is_confirmed, device.is_holder_proven) == (False, False)
     assert not is_steered(simulator, device.podero_id)
     assert "confirmation_recalled" in events_of(device.attempt)
+    gets_nothing(customer, simulator, device.podero_id)
+    asked = customer.browser.get(reverse("devices")).content.decode()
+    assert "signed in at the manufacturer with another account" in asked
+    assert reverse("confirm_device", args=[device.reference]) not in asked
+
+    way_back = finish(press_reconnect(customer).headers["Location"])
+    customer.go(way_back)
+    presses_everything(customer)
+    device.refresh_from_db()
+    assert (device.is_confirmed, device.is_holder_proven) == (True, True)
 
 
 @pytest.mark.parametrize("has_left", [False, True])
