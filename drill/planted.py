@@ -109,10 +109,10 @@ BUGS: tuple[Bug, ...] = (
             "        hold_consent(attempt)\n        for finding in findings:\n"
             "            device = keep_device(attempt=attempt, found=finding.device, now=now)\n"
             "            if device.is_removal_under_way(now=now):\n"
-            "                raise BeingRemoved\n            # An address",
+            "                raise BeingRemoved\n            if _is_in_doubt",
             "        for finding in findings:\n"
             "            device = keep_device(attempt=attempt, found=finding.device, now=now)\n"
-            "            # An address",
+            "            if _is_in_doubt",
         ),
     ),
     bug(

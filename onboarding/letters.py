@@ -23,6 +23,7 @@ from onboarding.flows import reminders, withdrawal
 from onboarding.flows.mails import NotSent
 from onboarding.models import Consent, Mail
 from onboarding.models.devices import makers_of
+from onboarding.models.seals import Mark
 
 
 class MailServer:
@@ -90,7 +91,8 @@ def _context(mail: Mail) -> dict[str, Any]:
         **brand(),
         "consent": consent,
         "customer": consent.podero_user,
-        "words": plain(consent.text.body),
+        # Words that are not those that were stored are not sent as if they were.
+        "words": plain(consent.text.body) if consent.examine() is Mark.INTACT else "",
         "address": settings.SITE_URL + reverse("receipt", args=[consent.reference]),
         "withdraw_address": settings.SITE_URL + reverse("leave"),
     }

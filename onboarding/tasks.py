@@ -13,6 +13,7 @@ from onboarding import messages
 from onboarding.clients import podero_client
 from onboarding.flows import (
     charging,
+    confirming,
     devices,
     expiry,
     handoff,
@@ -60,12 +61,12 @@ def verify_return(*, attempt_id: int, **_later: Any) -> None:
 def look_up_attempt(*, attempt_id: int, **_later: Any) -> None:
     """Somebody came back with the attempt who is not the customer, so switch off at once, too."""
     now = timezone.now()
-    devices.recall_doubtful_confirmations(now=now)
+    own = Device.objects.filter(podero_user__attempts=attempt_id)
+    confirming.recall_doubtful_confirmations(among=own, now=now)
     attempts = OnboardingSession.objects.select_related("podero_user", "consent")
     for attempt in attempts.filter(pk=attempt_id, next_try_at__lte=now):
         lookups.look_up_attempt(client=podero_client(), attempt=attempt, now=now)
-    due = Device.objects.due(now=now).filter(attempt=attempt_id)
-    for device in due.select_related("podero_user", "attempt"):
+    for device in own.due(now=now).select_related("podero_user", "attempt"):
         devices.switch_optimization(client=podero_client(), device=device, now=now)
 
 
@@ -123,7 +124,7 @@ def look_up_due_attempts() -> None:
 
 @shared_task(name="onboarding.switch_due_devices")
 def switch_due_devices() -> None:
-    devices.recall_doubtful_confirmations(now=timezone.now())
+    confirming.recall_doubtful_confirmations(now=timezone.now())
     sweep.switch_due_devices(client=podero_client(), now=timezone.now())
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import charging, failures, keeping, podero_users, schedule
+from onboarding.flows import confirming, failures, keeping, podero_users, schedule
 from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
@@ -25,55 +25,6 @@ UNWATCHED_PERIOD = timedelta(minutes=15)
 ASK_AGAIN_PERIOD = timedelta(seconds=5)
 # Switching on is given up after about a month. Switching off never is: somebody may have left.
 MAX_TRIES_TO_SWITCH_ON = 120
-BATCH = 500
-
-
-class ReturnedElsewhere(Exception):
-    """Somebody came back with this device in another browser: a word is not enough any more."""
-
-
-def confirm_device(*, device: Device, has_come_back: bool = False, now: datetime) -> None:
-    """The customer says "this is my device": from now on it is to be optimized. Repeatable.
-
-    `has_come_back` tells that the browser they say it in came back from the hosted form with the
-    attempt that brought the device. Raises ReturnedElsewhere when another browser did and nothing
-    shows that it is the customer who signed in at the manufacturer; HasLeft when the consent under
-    which it was linked has been withdrawn.
-    """
-    with transaction.atomic():
-        keeping.hold_consent(device.attempt)
-        device.attempt = OnboardingSession.objects.select_for_update().get(pk=device.attempt_id)
-        device.refresh_from_db(fields=["is_holder_proven", "is_login_in_doubt"])
-        if has_come_back and not device.is_login_in_doubt:
-            device.record_holder()
-        if device.is_holder_in_doubt:
-            raise ReturnedElsewhere
-        if device.confirm(now=now):
-            device.attempt.note(Event.DEVICE_CONFIRMED, at=now, actor=Actor.CUSTOMER)
-
-
-def recall_doubtful_confirmations(*, now: datetime) -> int:
-    """Ask again about devices confirmed by a mere word before somebody else came back with them.
-
-    Until then they are to be off. Returns how many it were.
-    """
-    doubtful = Device.objects.filter(
-        confirmed_at__isnull=False, is_holder_proven=False, attempt__foreign_return_at__isnull=False
-    )
-    recalled = 0
-    for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
-        recalled += _recall(device, now=now)
-    return recalled
-
-
-def _recall(device: Device, *, now: datetime) -> bool:
-    """Ask again whose it is; until then it is off, and what was to charge is taken back."""
-    with transaction.atomic():
-        if not device.recall_confirmation(now=now):
-            return False
-        charging.take_back_if_asked(device=device, now=now)
-        device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
-    return True
 
 
 @lines_name("device")
@@ -223,7 +174,7 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
             device.record_seen(found, at=now)
             if device.stands_for_another(found):
                 device.doubt_login()
-                _recall(device, now=now)
+                confirming.recall(device, now=now)
         elif not device.is_removed:
             device.record_missing(at=now)
     known = {device.podero_id for device in own}

@@ -46,9 +46,7 @@ def link_devices(
             device = keep_device(attempt=attempt, found=finding.device, now=now)
             if device.is_removal_under_way(now=now):
                 raise BeingRemoved
-            # An address is edited easily: it does not clear the doubt that another attempt has left.
-            is_doubtful = device.attempt_id != attempt.pk and device.is_holder_in_doubt
-            if is_doubtful or _is_unwanted_since(device, attempt):
+            if _is_in_doubt(device, attempt) or _is_unwanted_since(device, attempt):
                 continue
             device.relink(attempt, at=now)
             if is_return_matched and finding.is_proven:
@@ -115,6 +113,15 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
             device.want_removal(now=now)
             is_undone = True
     return is_undone
+
+
+def _is_in_doubt(device: Device, attempt: OnboardingSession) -> bool:
+    """Whether another attempt has left a doubt, which no address clears: it is edited easily."""
+    if device.attempt_id == attempt.pk or device.is_holder_proven:
+        return False
+    own = OnboardingSession.objects.for_customer(attempt.podero_user)
+    elsewhere = own.that_came_back_elsewhere()
+    return device.is_login_in_doubt or any(each.may_have_brought(device) for each in elsewhere)
 
 
 def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.urls import reverse
 
 from onboarding import podero
-from onboarding.flows import charging, failures, keeping, renewal, schedule
+from onboarding.flows import charging, failures, keeping, renewal, schedule, throttling
 from onboarding.models import Device, Reconnection
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, hash_of, kept_hash_of
 from onboarding.states import FailureCode
@@ -60,20 +60,21 @@ def start_reconnection(*, device: Device, now: datetime) -> Reconnection:
     """Write down that the customer wants to sign in at the manufacturer again.
 
     A second click gives the row of the first, while that is being opened. Raises HasLeft,
-    NothingToReconnect.
+    NothingToReconnect, throttling.TooOften.
     """
     with transaction.atomic():
+        # Clicks at once wait here for each other.
         keeping.hold_consent(device.attempt)
         if not Device.objects.filter(pk=device.pk, removal_wanted_at=None).exists():
             raise NothingToReconnect
-        try:
-            with transaction.atomic():
-                return Reconnection.objects.create(
-                    device=device, started_at=now, next_try_at=now + OPENING_PERIOD
-                )
-        except IntegrityError:
-            being_opened = Reconnection.objects.with_device().filter(device=device)
-            return being_opened.get(state=State.STARTED)
+        own = Reconnection.objects.with_device().filter(device=device)
+        being_opened = own.filter(state=State.STARTED).first()
+        if being_opened is not None:
+            return being_opened
+        throttling.check_reconnections(customer=device.podero_user, now=now)
+        return Reconnection.objects.create(
+            device=device, started_at=now, next_try_at=now + OPENING_PERIOD
+        )
 
 
 def open_sign_in(*, client: podero.PoderoClient, reconnection: Reconnection, now: datetime) -> str:

@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from onboarding import podero
 from onboarding.flows import (
     charging,
+    confirming,
     devices,
     expiry,
     handoff,
@@ -152,7 +153,7 @@ def sweep(
         "returns checked": verify_due_returns(client=client, now=clock()),
         "attempts looked up": look_up_due_attempts(client=client, now=clock()),
         "reconnections taken up": take_up_due_reconnections(client=client, now=clock()),
-        "confirmations recalled": devices.recall_doubtful_confirmations(now=clock()),
+        "confirmations recalled": confirming.recall_doubtful_confirmations(now=clock()),
         "devices switched": switch_due_devices(client=client, now=clock()),
         "wishes to charge taken up": charge_due_devices(client=client, now=clock()),
         "devices removed": remove_due_devices(client=client, now=clock()),

@@ -9,15 +9,17 @@ given several times what one account is given.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
-from onboarding.models import OnboardingSession, PoderoUser, Tally
+from onboarding.models import OnboardingSession, PoderoUser, Reconnection, Tally
 
 # Longer than any period below: a tally that is older counts for nothing.
 TALLY_LIFETIME = timedelta(hours=1)
-# A customer may start so many times an hour's worth of attempts in a day.
+# A customer may start so many times an hour's worth of attempts, or of reconnections, in a day.
 HOURS_IN_A_DAY_OF_ATTEMPTS = 3
 
 
@@ -66,10 +68,18 @@ def handoff_digest(*, customer_number: str) -> str:
 
 def check_attempts(*, customer: PoderoUser, now: datetime) -> None:
     """Raises TooOften when the customer has started too many attempts lately."""
+    _check_starts(OnboardingSession.objects.for_customer(customer), now=now)
+
+
+def check_reconnections(*, customer: PoderoUser, now: datetime) -> None:
+    """Raises TooOften when the customer has gone to sign in again too many times lately."""
+    _check_starts(Reconnection.objects.for_customer(customer), now=now)
+
+
+def _check_starts(own: QuerySet[Any], *, now: datetime) -> None:
     if not settings.IS_THROTTLED:
         return
     per_hour = settings.THROTTLE_ATTEMPTS_PER_HOUR
-    own = OnboardingSession.objects.for_customer(customer)
     for hours, at_most in ((1, per_hour), (24, HOURS_IN_A_DAY_OF_ATTEMPTS * per_hour)):
         stretch = timedelta(hours=hours)
         started = own.filter(started_at__gt=now - stretch).order_by("-started_at")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import uuid
 from datetime import date, datetime, time, timedelta
 from datetime import timezone as fixed_zone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, models, transaction
@@ -26,6 +26,9 @@ from onboarding.states import (
     State,
     sources_of,
 )
+
+if TYPE_CHECKING:
+    from onboarding.models.devices import Device
 
 DEVICE_TYPES = [
     (DeviceType.EV.value, _("electric car")),
@@ -55,6 +58,14 @@ def last_moment_of(expiration_date: date) -> datetime:
     return end.replace(tzinfo=fixed_zone(timedelta(hours=-12)))
 
 
+def _may_bring_a_device(now: datetime) -> Q:
+    return ~Q(state=State.LINKED) & (
+        Q(expires_at__gt=now)
+        | Q(state__in=[State.OPEN, State.RETURNED])
+        | Q(state=State.STARTED, claimed_at__isnull=False)
+    )
+
+
 class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
     def for_customer(self, podero_user: PoderoUser) -> OnboardingSessionQuerySet:
         return self.filter(podero_user=podero_user)
@@ -73,11 +84,16 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
 
     def that_may_bring_a_device(self, *, now: datetime) -> OnboardingSessionQuerySet:
         """Those whose hosted form may still be finished, or is being opened or looked at."""
-        return self.exclude(state=State.LINKED).filter(
-            Q(expires_at__gt=now)
-            | Q(state__in=[State.OPEN, State.RETURNED])
-            | Q(state=State.STARTED, claimed_at__isnull=False)
-        )
+        return self.filter(_may_bring_a_device(now))
+
+    def that_came_back_elsewhere(self) -> OnboardingSessionQuerySet:
+        """Those with which a browser came back in which the customer was not signed in."""
+        return self.filter(foreign_return_at__isnull=False)
+
+    def that_may_matter_for_devices(self, *, now: datetime) -> OnboardingSessionQuerySet:
+        """Those that came back elsewhere or `may_bring` a device, as each is told to."""
+        told = self.annotate(may_bring=_may_bring_a_device(now) & Q(podero_id__isnull=False))
+        return told.filter(Q(foreign_return_at__isnull=False) | Q(may_bring=True))
 
     def due(self, *states: State, now: datetime) -> OnboardingSessionQuerySet:
         """Those to be taken up now, the one that waits longest first."""
@@ -197,6 +213,11 @@ class OnboardingSession(Claimable):
                 condition=Q(claimed_at__isnull=False),
                 name="attempt_claimed",
             ),
+            models.Index(
+                fields=["podero_user"],
+                condition=Q(foreign_return_at__isnull=False),
+                name="attempt_elsewhere",
+            ),
             models.Index(fields=["finished_at"], name="attempt_finished"),
             models.Index(fields=["podero_user", "-started_at"], name="attempt_of_customer"),
         )
@@ -235,6 +256,13 @@ class OnboardingSession(Claimable):
     def is_awaiting_device(self) -> bool:
         """Whether Podero may still name a device of this attempt that no return has told of."""
         return self.has_hosted_session and self.state in AWAITING_DEVICE
+
+    def may_have_brought(self, device: Device) -> bool:
+        """Whether the device turned up with this attempt, or while its form could be finished."""
+        if self.pk == device.attempt_id:
+            return True
+        over_at = self.expires_at or self.started_at
+        return self.started_at <= device.linked_at <= over_at
 
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}

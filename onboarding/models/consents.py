@@ -159,8 +159,15 @@ class Consent(AppendOnly):
         if mark is not seals.Mark.INTACT:
             return mark
         if self.withdrawn_at is None:
-            return seals.Mark.CHANGED if self.withdrawal_seal else seals.Mark.INTACT
+            is_changed = self.withdrawal_seal or self._was_withdrawn
+            return seals.Mark.CHANGED if is_changed else seals.Mark.INTACT
         return seals.examine(self.withdrawal_seal, self.withdrawal_facts(self.withdrawn_at))
+
+    @property
+    def _was_withdrawn(self) -> bool:
+        """Whether the customer has left since, although the row does not say so any more."""
+        left_at = self.podero_user.withdrawn_at
+        return left_at is not None and left_at >= self.given_at
 
 
 def _instant(moment: datetime) -> str:

@@ -187,12 +187,6 @@ class Device(Removable, Claimable):
         return self.confirmed_at is not None
 
     @property
-    def is_holder_in_doubt(self) -> bool:
-        """Whether it may be somebody else's: their browser, not the customer's, came back."""
-        is_doubted = self.is_login_in_doubt or self.attempt.foreign_return_at is not None
-        return is_doubted and not self.is_holder_proven
-
-    @property
     def needs_customer(self) -> bool:
         """Whether the manufacturer's connection waits for the customer."""
         return not self.is_authenticated or self.is_action_needed or self.missing_since is not None

@@ -2,20 +2,22 @@ from __future__ import annotations
 
 import random
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
-from onboarding.flows import lookups, opt_in, reminders, returning, throttling
+from onboarding.flows import confirming, lookups, opt_in, reminders, returning, throttling
 from onboarding.forms import SubmissionForm
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import State
 from onboarding.views.access import customer_required, signed_in_customer
-from onboarding.views.coming_back import barred_devices
+from onboarding.views.coming_back import came_back_with
 from onboarding.views.leaving import send_to_hosted_form
 from onboarding.views.problems import too_often
 
@@ -24,8 +26,14 @@ _POLL_MS = 3000
 _TRIES_BY_ITSELF = 6
 
 
-def _attempt(customer: PoderoUser, reference: UUID) -> OnboardingSession:
-    attempts = OnboardingSession.objects.for_customer(customer).select_related("consent__text")
+def _attempt(customer: PoderoUser, reference: UUID) -> Any:
+    """The customer's attempt, with the `successor` that continues it, if one does."""
+    successors = OnboardingSession.objects.filter(continues=OuterRef("pk")).order_by("-pk")
+    attempts = (
+        OnboardingSession.objects.for_customer(customer)
+        .select_related("consent__text")
+        .annotate(successor=Subquery(successors.values("reference")[:1]))
+    )
     attempt = get_object_or_404(attempts, reference=reference)
     attempt.podero_user = customer
     return attempt
@@ -45,8 +53,10 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "customer": customer,
             "devices": devices,
             "is_settled": not any(device.is_switch_pending for device in devices),
-            "barred": barred_devices(request, devices),
-            "successor": shown.continued_by.order_by("-pk").first(),
+            "barred": confirming.barred_devices(
+                devices, came_back=came_back_with(request), now=timezone.now()
+            ),
+            "successor": shown.successor,
             "form": SubmissionForm(),
             "tries_by_itself": _next_try_ms(shown),
             "reminder": reminders.standing_of(attempt=shown),

@@ -6,14 +6,12 @@ that came back from the hosted form may vouch for a device when the other one ha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-
-from onboarding.models import Device
 
 _CAME_BACK = "came_back_with"
 _REMEMBERED = 20
@@ -57,27 +55,16 @@ def remember_coming_back(request: HttpRequest, reference: UUID, device_id: UUID 
 
 
 def has_come_back(request: HttpRequest, reference: UUID) -> bool:
-    return str(reference) in _remembered(request)
+    return reference in came_back_with(request)
 
 
 def device_id_come_back_with(request: HttpRequest, reference: UUID) -> UUID | None:
-    return _device_id(_remembered(request).get(str(reference), ""))
+    return came_back_with(request).get(reference)
 
 
-def barred_devices(request: HttpRequest, devices: Iterable[Device]) -> set[int]:
-    """Those of `devices` that a "yes, mine" in this browser would not be enough for."""
-    return {
-        device.pk
-        for device in devices
-        if device.is_holder_in_doubt
-        and (device.is_login_in_doubt or not has_come_back_with(request, device))
-    }
-
-
-def has_come_back_with(request: HttpRequest, device: Device) -> bool:
-    """Whether this browser came back with the device's attempt, naming no other device."""
-    named = device_id_come_back_with(request, device.attempt.reference)
-    return has_come_back(request, device.attempt.reference) and named in (None, device.podero_id)
+def came_back_with(request: HttpRequest) -> dict[UUID, UUID | None]:
+    """What this browser has come back with, and the device that each return named, if any."""
+    return {UUID(reference): _device_id(named) for reference, named in _remembered(request).items()}
 
 
 @contextmanager

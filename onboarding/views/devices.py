@@ -16,13 +16,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
+from onboarding.flows import confirming, doubles, keeping
 from onboarding.flows import devices as device_flow
-from onboarding.flows import doubles, keeping
 from onboarding.models import Consent, Device, PoderoUser
 from onboarding.states import UNFINISHED, State
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required, signed_in_customer
-from onboarding.views.coming_back import barred_devices, has_come_back_with
+from onboarding.views.coming_back import came_back_with
 
 _SHOWN_CONSENTS = 20
 _SHOWN_ATTEMPTS = 3
@@ -64,7 +64,9 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
             "old_before": now - _OLD,
             "status_url": resolve_url("devices_status") + ("?aged=1" if is_stale else ""),
             "news": _fingerprint(shown, is_aged=is_stale),
-            "barred": barred_devices(request, shown),
+            "barred": confirming.barred_devices(
+                shown, came_back=came_back_with(request), now=timezone.now()
+            ),
         },
     )
 
@@ -111,12 +113,12 @@ def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) 
     device = get_object_or_404(own, reference=reference)
     if request.method == "POST":
         try:
-            device_flow.confirm_device(
+            confirming.confirm_device(
                 device=device,
-                has_come_back=has_come_back_with(request, device),
+                came_back=came_back_with(request),
                 now=timezone.now(),
             )
-        except (keeping.HasLeft, device_flow.ReturnedElsewhere):
+        except (keeping.HasLeft, confirming.ReturnedElsewhere):
             # My devices says which of the two, and what can be done.
             return redirect("devices")
         nudge(switch_customer_devices, customer_id=customer.pk)

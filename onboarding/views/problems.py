@@ -47,7 +47,10 @@ def locked_out(
 
 
 def too_often(
-    request: HttpRequest, *, retry_at: datetime, what: Literal["attempt", "handoff", "sign_in"]
+    request: HttpRequest,
+    *,
+    retry_at: datetime,
+    what: Literal["attempt", "reconnection", "handoff", "sign_in"],
 ) -> HttpResponse:
     """Say when to try again, by the clock of whoever reads it."""
     customer = signed_in_customer(request)

@@ -11,12 +11,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
-from onboarding.flows import devices, keeping, reconnecting
+from onboarding.flows import confirming, devices, keeping, reconnecting, throttling
 from onboarding.models import Device, PoderoUser, Reconnection
 from onboarding.tasks import nudge, refresh_devices, take_up_reconnection
 from onboarding.views.access import customer_required, signed_in_customer, to_entrance
 from onboarding.views.coming_back import (
-    barred_devices,
+    came_back_with,
     device_id_come_back_with,
     device_id_in_address,
     has_come_back,
@@ -24,6 +24,7 @@ from onboarding.views.coming_back import (
     return_address,
 )
 from onboarding.views.leaving import has_left_with, remember_leaving
+from onboarding.views.problems import too_often
 
 _POLL_MS = 3000
 
@@ -41,6 +42,8 @@ def reconnect(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Ht
         started = reconnecting.start_reconnection(device=device, now=now)
     except (keeping.HasLeft, reconnecting.NothingToReconnect):
         return redirect("devices")
+    except throttling.TooOften as error:
+        return too_often(request, retry_at=error.retry_at, what="reconnection")
     try:
         with place_in_line() as client:
             address = reconnecting.open_sign_in(client=client, reconnection=started, now=now)
@@ -69,7 +72,9 @@ def reconnection(request: HttpRequest, customer: PoderoUser, reference: UUID) ->
             "customer": customer,
             "device": shown.device,
             "asked": asked if shown.is_final else [],
-            "barred": barred_devices(request, asked),
+            "barred": confirming.barred_devices(
+                asked, came_back=came_back_with(request), now=timezone.now()
+            ),
         },
     )
 

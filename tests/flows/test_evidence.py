@@ -98,6 +98,17 @@ def test_changed_withdrawal_is_detected() -> None:
     assert marks() == [Mark.CHANGED]
 
 
+def test_withdrawal_removed_together_with_its_seal_is_detected_while_the_customer_has_left() -> (
+    None
+):
+    consent = make_consent()
+    withdrawal.withdraw(customer=consent.podero_user, now=LATER)
+
+    tamper("consent", consent.pk, withdrawn_at=None, withdrawal_seal="")
+
+    assert marks() == [Mark.CHANGED]
+
+
 @pytest.mark.parametrize(
     ("is_withdrawn", "columns"),
     [

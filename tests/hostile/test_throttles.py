@@ -21,10 +21,10 @@ from onboarding.checks import check_deployment
 from onboarding.flows import opt_in, throttling
 from onboarding.flows.opt_in import Agreement
 from onboarding.lockout import client_address
-from onboarding.models import Consent, OnboardingSession, Tally
+from onboarding.models import Consent, OnboardingSession, Reconnection, Tally
 from onboarding.states import State
 from onboarding.tasks import forget_what_ran_out
-from tests.factories import NOON, make_attempt, make_consent, make_customer
+from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
 from tests.journeys.customer import Customer, heading_of
 from tests.views.test_enter import enter, nobody_is_in, token
 
@@ -333,6 +333,21 @@ def test_customer_who_starts_too_often_is_told_when_by_their_own_clock() -> None
     assert reverse("devices") in text
     assert response.headers["Retry-After"] == "3600"
     assert OnboardingSession.objects.count() == 10
+
+
+def test_customer_who_goes_to_sign_in_again_too_often_has_to_wait() -> None:
+    device = make_device()
+    customer = Customer(device.podero_user)
+    for _number in range(10):
+        Reconnection.objects.create(
+            device=device, state=Reconnection.State.EXPIRED, started_at=timezone.now()
+        )
+
+    response = customer.browser.post(reverse("reconnect_device", args=[device.reference]))
+
+    assert response.status_code == 429
+    assert "sign in at the manufacturer many times" in response.content.decode()
+    assert Reconnection.objects.count() == 10
 
 
 def test_fresh_forms_for_an_old_attempt_count_as_well() -> None:

@@ -96,6 +96,60 @@ def test_attempt_that_was_finished_before_vouches_for_nothing_else(
     gets_nothing(customer, simulator, theirs.device_id)
 
 
+@pytest.mark.parametrize("vouching", ["by word", "elsewhere before", "elsewhere after"])
+def test_attempt_whose_return_is_being_checked_vouches_for_nothing_else(
+    customer: Customer, simulator: RunningSimulator, vouching: str
+) -> None:
+    """The victim's device turns up while a return of the attacker's own, with nothing new behind
+    it, is looked at: so it is kept with that one, and the victim's own return comes later."""
+    simulator.control.settings(object_id_filled=False)
+    link(customer, simulator)
+    customer.opt_in()
+    own = success_address(simulator, customer.attempt)
+    elsewhere = Customer(customer.podero_user, stranger())
+    if vouching == "elsewhere before":
+        elsewhere.go(own)
+    customer.go(own)
+    customer.opt_in()
+    theirs = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    presses_everything(customer)
+    taken = Device.objects.get(podero_id=str(theirs.device_id))
+    assert taken.attempt_id != customer.attempt.pk
+    if vouching == "elsewhere before":
+        elsewhere.browser.force_login(customer.podero_user.account)
+        presses_everything(elsewhere)
+
+    stranger().get(path_of(theirs.redirect_url))
+    worker_hears_of(customer.attempt)
+    assert not is_steered(simulator, theirs.device_id)
+    if vouching == "elsewhere after":
+        elsewhere.go(own)
+        elsewhere.browser.force_login(customer.podero_user.account)
+
+    gets_nothing(customer, simulator, theirs.device_id)
+    gets_nothing(elsewhere, simulator, theirs.device_id)
+    asked = customer.browser.get(reverse("devices")).content.decode()
+    assert "in a browser in which you were not signed in" in asked
+    assert reverse("confirm_device", args=[taken.reference]) not in asked
+
+
+def test_doubt_of_one_attempt_is_none_about_devices_of_other_days(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    Device.objects.update(is_holder_proven=False, linked_at=timezone.now() - timedelta(days=9))
+    customer.opt_in()
+    finished = simulator.control.complete(str(customer.attempt.podero_id), account="b@example.com")
+
+    stranger().get(path_of(finished.redirect_url))
+    sweep(client=podero_client(), now=timezone.now())
+
+    device.refresh_from_db()
+    assert device.is_confirmed
+
+
 def test_device_in_doubt_is_not_cleared_by_an_address_that_names_it(
     customer: Customer, completed: Completed, simulator: RunningSimulator
 ) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession
+from tests.journeys.cards import link
 from tests.journeys.customer import Customer, heading_of
 from tests.journeys.test_coming_back import success_address
 from tests.journeys.test_proof_of_return import events_of
@@ -76,6 +77,22 @@ def test_device_that_was_linked_before_is_found_again_and_kept_once(
     assert heading_of(customer.page) == "Your device is linked"
     device = Device.objects.get()
     assert (device.attempt, device.is_optimization_active) == (customer.attempt, True)
+
+
+def test_look_of_an_attempt_that_is_over_takes_nothing_from_the_one_that_is_open(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    link(customer, simulator)
+    over = customer.attempt
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id), account="second@example.com")
+    customer.browser.post(reverse("check_attempt", args=[over.reference]))
+
+    customer.go(success_address(simulator, customer.attempt))
+
+    assert heading_of(customer.page) == "Is this your device?"
+    assert Device.objects.filter(attempt=customer.attempt).count() == 1
 
 
 def test_unknown_device_is_waited_for_in_plain_words(

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from onboarding import tasks
 from onboarding.clients import podero_client
-from onboarding.flows import devices, reconnecting
+from onboarding.flows import confirming, reconnecting
 from onboarding.models import Device, Reconnection
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
@@ -52,8 +52,8 @@ def test_word_and_foreign_return_at_once_never_leave_a_device_wanted(
     now = timezone.now()
 
     def confirm() -> None:
-        with suppress(devices.ReturnedElsewhere):
-            devices.confirm_device(device=device, now=now)
+        with suppress(confirming.ReturnedElsewhere):
+            confirming.confirm_device(device=device, came_back={}, now=now)
 
     at_once(confirm, lambda: stranger().get(path_of(completed.redirect_url)))
     tasks.look_up_attempt(attempt_id=customer.attempt.pk)
@@ -68,10 +68,10 @@ def test_stale_copy_does_not_take_back_what_was_proven_meanwhile(
     customer.press_check()
     device = Device.objects.select_related("attempt").get()
     now = timezone.now()
-    devices.confirm_device(device=device, now=now)
+    confirming.confirm_device(device=device, came_back={}, now=now)
     stale = Device.objects.get()
 
-    devices.confirm_device(device=device, has_come_back=True, now=now)
+    confirming.confirm_device(device=device, came_back={device.attempt.reference: None}, now=now)
 
     assert not stale.recall_confirmation(now=now)
     assert Device.objects.get().is_confirmed
@@ -80,7 +80,7 @@ def test_stale_copy_does_not_take_back_what_was_proven_meanwhile(
 def test_double_click_makes_one_reconnection(
     customer: Customer, lapsed: Device, simulator: RunningSimulator
 ) -> None:
-    simulator.control.settings(latency_ms=50)
+    simulator.control.settings(latency_ms=300)
 
     answers = at_once(*[lambda tab=tab: press_reconnect(tab) for tab in twins(customer, 4)])
 

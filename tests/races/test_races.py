@@ -21,7 +21,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding.clients import podero_client
-from onboarding.flows import devices, keeping, linking, returning, withdrawal
+from onboarding.flows import (
+    confirming,
+    devices,
+    keeping,
+    linking,
+    returning,
+    withdrawal,
+)
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from tests.journeys.customer import Customer
@@ -207,7 +214,7 @@ def test_withdrawal_and_confirmation_at_once_never_leave_a_device_wanted(
 
     def confirm() -> None:
         with suppress(keeping.HasLeft):
-            devices.confirm_device(device=device, now=now)
+            confirming.confirm_device(device=device, came_back={}, now=now)
 
     at_once(confirm, lambda: leave(customer, now))
 

@@ -78,6 +78,18 @@ def test_receipt_after_leaving_says_when(client: Client) -> None:
     assert "To withdraw" not in text
 
 
+def test_words_that_were_changed_are_not_mailed(mail_on: Any) -> None:
+    consent = make_consent()
+    Mail.objects.create(consent=consent, kind=Mail.Kind.RECEIPT, next_try_at=NOON)
+    tamper("consenttext", consent.text_id, body="I agree to more.")
+
+    send_due_mails()
+
+    (message,) = outbox_of.outbox
+    assert "I agree to more" not in message.body
+    assert "Something is wrong with this record" in message.body
+
+
 @pytest.mark.parametrize("seal", [None, "1$00000000$00"], ids=["seal kept", "seal of no key"])
 def test_words_that_were_changed_are_not_put_into_a_page(client: Client, seal: str | None) -> None:
     consent = make_consent()

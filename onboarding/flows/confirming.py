@@ -1,0 +1,140 @@
+"""Whose device is it? The customer's word, and when more than that is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from onboarding.flows import charging, keeping
+from onboarding.models import Device, OnboardingSession
+from onboarding.models.attempts import OnboardingSessionQuerySet
+from onboarding.models.devices import DeviceQuerySet
+from onboarding.states import Actor, Event
+
+BATCH = 500
+
+# The attempts that a browser has come back with, and the device that each return named, if any.
+CameBack = Mapping[UUID, UUID | None]
+
+
+class ReturnedElsewhere(Exception):
+    """Somebody came back with this device in another browser: a word is not enough any more."""
+
+
+def confirm_device(*, device: Device, came_back: CameBack, now: datetime) -> None:
+    """The customer says "this is my device": from now on it is to be optimized. Repeatable.
+
+    `came_back` is what the browser in which they say it has come back with. Raises
+    ReturnedElsewhere when another browser came back and nothing shows that it is the customer who
+    signed in at the manufacturer; HasLeft when the consent under which it was linked has been
+    withdrawn.
+    """
+    with transaction.atomic():
+        keeping.hold_consent(device.attempt)
+        # Whoever comes back elsewhere this moment waits here, or is seen.
+        attempts = list(_attempts_to_mind(device.podero_user_id, now=now).select_for_update())
+        device.refresh_from_db(fields=["is_holder_proven", "is_login_in_doubt"])
+        word = _Word(device, attempts, came_back)
+        if word.is_barred:
+            raise ReturnedElsewhere
+        if word.is_proof:
+            device.record_holder()
+        if device.confirm(now=now):
+            device.attempt.note(Event.DEVICE_CONFIRMED, at=now, actor=Actor.CUSTOMER)
+
+
+def barred_devices(devices: Iterable[Device], *, came_back: CameBack, now: datetime) -> set[int]:
+    """Those of one customer's `devices` that a "yes, mine" in this browser is not enough for."""
+    asked = [each for each in devices if not (each.is_confirmed or each.is_holder_proven)]
+    if not asked:
+        return set()
+    attempts = list(_attempts_to_mind(asked[0].podero_user_id, now=now))
+    return {each.pk for each in asked if _Word(each, attempts, came_back).is_barred}
+
+
+def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: datetime) -> int:
+    """Ask again about devices confirmed by a mere word before somebody else came back with them.
+
+    Until then they are to be off. Returns how many it were.
+    """
+    rows = Device.objects.all() if among is None else among
+    elsewhere = OnboardingSession.objects.that_came_back_elsewhere().filter(
+        Q(pk=OuterRef("attempt"))
+        | Q(started_at__lte=OuterRef("linked_at"), expires_at__gte=OuterRef("linked_at")),
+        podero_user=OuterRef("podero_user"),
+    )
+    doubtful = rows.filter(Exists(elsewhere), confirmed_at__isnull=False, is_holder_proven=False)
+    recalled = 0
+    for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
+        recalled += recall(device, now=now)
+    return recalled
+
+
+def recall(device: Device, *, now: datetime) -> bool:
+    """Ask again whose it is; until then it is off, and what was to charge is taken back."""
+    with transaction.atomic():
+        if not device.recall_confirmation(now=now):
+            return False
+        charging.take_back_if_asked(device=device, now=now)
+        device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
+    return True
+
+
+def _attempts_to_mind(customer_id: int, *, now: datetime) -> OnboardingSessionQuerySet:
+    own = OnboardingSession.objects.filter(podero_user=customer_id).order_by("pk")
+    return own.that_may_matter_for_devices(now=now)
+
+
+@dataclass(frozen=True)
+class _Word:
+    """What "this is my device" counts for, said in a browser that has come back with `came_back`.
+
+    `attempts` are those of the customer that came back elsewhere or may still bring a device.
+    """
+
+    device: Device
+    attempts: list[Any]
+    came_back: CameBack
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether the device may be somebody else's, and this browser cannot vouch for it."""
+        if self.device.is_holder_proven:
+            return False
+        return self.device.is_login_in_doubt or bool(self._elsewhere and not self._is_vouched_for)
+
+    @property
+    def is_proof(self) -> bool:
+        """Whether it shows for good that the customer signed in at the manufacturer."""
+        return not self.device.is_login_in_doubt and self._is_vouched_for
+
+    @property
+    def _elsewhere(self) -> list[OnboardingSession]:
+        """Those that may have brought it, and came back where its customer was not signed in."""
+        return [
+            attempt
+            for attempt in self.attempts
+            if attempt.foreign_return_at is not None and attempt.may_have_brought(self.device)
+        ]
+
+    @property
+    def _is_vouched_for(self) -> bool:
+        """Whether this browser came back with all of them, and the device can be no other's.
+
+        Where no return named it, it can be while another attempt may still bring a device.
+        """
+        needed = {attempt.reference for attempt in self._elsewhere or [self.device.attempt]}
+        named = {self.came_back[reference] for reference in needed & self.came_back.keys()}
+        if not needed <= self.came_back.keys() or not named <= {None, self.device.podero_id}:
+            return False
+        return self.device.podero_id in named or not self._has_rivals(needed)
+
+    def _has_rivals(self, needed: set[UUID]) -> bool:
+        others = (attempt for attempt in self.attempts if attempt.pk != self.device.attempt_id)
+        return any(other.may_bring and other.reference not in needed for other in others)
