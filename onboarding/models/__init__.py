@@ -1,11 +1,12 @@
 """What the app remembers. Each module holds one table's fields, constraints and named moves."""
 
-from onboarding.models.attempts import InvalidTransition, OnboardingSession, SessionEvent
+from onboarding.models.attempts import InvalidTransition, OnboardingSession
 from onboarding.models.breakers import Breaker
 from onboarding.models.charge_wishes import ChargeWish
 from onboarding.models.consents import Consent, ConsentText
 from onboarding.models.devices import Device
 from onboarding.models.erasures import ErasedCount
+from onboarding.models.events import SessionEvent
 from onboarding.models.handoffs import UsedHandoff
 from onboarding.models.job_runs import JobRun
 from onboarding.models.leaving_reasons import LeavingReason

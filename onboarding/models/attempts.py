@@ -5,14 +5,13 @@ from datetime import date, datetime, time, timedelta
 from datetime import timezone as fixed_zone
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connection, models, transaction
-from django.db.models import F, Q, Value
+from django.db import models, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.append_only import AppendOnly, AppendOnlyQuerySet
 from onboarding.models.claims import Claimable
 from onboarding.models.consents import Consent
+from onboarding.models.events import SessionEvent
 from onboarding.models.podero_users import PoderoUser
 from onboarding.models.return_tokens import kept_hash_of, kept_hash_of_cancel
 from onboarding.podero import DeviceType
@@ -441,65 +440,3 @@ class OnboardingSession(Claimable):
                 podero_status=status,
             )
         self._set(state=to, **fields)
-
-
-class SessionEventQuerySet(AppendOnlyQuerySet["SessionEvent"]):
-    def tell(
-        self,
-        attempts: OnboardingSessionQuerySet,
-        event: Event,
-        *,
-        at: datetime,
-        to: State | None = None,
-        failure_code: str = "",
-    ) -> None:
-        """Write a line into the timeline of each; without `to` none of them moves.
-
-        The rows do not come here: INSERT … SELECT, which Django has no words for.
-        """
-        columns: dict[str, F | Value] = {
-            "attempt_id": F("pk"),
-            "at": Value(at, models.DateTimeField()),
-            "event": Value(event),
-            "actor": Value(Actor.SYSTEM),
-            "state_before": F("state"),
-            "state_after": Value(to) if to else F("state"),
-            "failure_code": Value(failure_code),
-        }
-        try:
-            lines, params = attempts.values_list(*columns.values()).query.sql_with_params()
-        except EmptyResultSet:
-            return
-        into = f"INSERT INTO {self.model._meta.db_table} ({', '.join(columns)}) "
-        with connection.cursor() as cursor:
-            cursor.execute(into + lines, params)
-
-
-class SessionEvent(AppendOnly):
-    """One line of an attempt's timeline: who, what, why. Only ever added."""
-
-    attempt = models.ForeignKey(
-        OnboardingSession, on_delete=models.CASCADE, db_index=False, related_name="events"
-    )
-    at = models.DateTimeField(_("when"))
-    event = models.CharField(_("what"), max_length=24, choices=Event.choices)
-    actor = models.CharField(_("who"), max_length=10, choices=Actor.choices)
-    state_before = models.CharField(max_length=10, choices=State.choices, blank=True)
-    state_after = models.CharField(_("state"), max_length=10, choices=State.choices)
-    failure_code = models.CharField(
-        _("reason"), max_length=20, choices=FailureCode.choices, blank=True
-    )
-    podero_status = models.PositiveSmallIntegerField(_("Podero's answer"), null=True, blank=True)
-
-    objects = SessionEventQuerySet.as_manager()
-
-    class Meta(AppendOnly.Meta):
-        verbose_name = _("timeline event")
-        verbose_name_plural = _("timeline")
-        indexes = (
-            models.Index(fields=["attempt", "id"], name="event_of_attempt"),
-            models.Index(fields=["at"], name="event_at"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.event}"

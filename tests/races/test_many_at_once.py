@@ -16,8 +16,8 @@ from django.db import connection, transaction
 from onboarding.flows import expiry
 from onboarding.flows.expiry import OPENING_PERIOD, expire_unopened_attempts, free_stuck_claims
 from onboarding.models import InvalidTransition, OnboardingSession, SessionEvent
-from onboarding.models.attempts import SessionEventQuerySet
 from onboarding.models.claims import CLAIM_LIFETIME
+from onboarding.models.events import SessionEventQuerySet
 from onboarding.states import Event, State
 from tests.factories import NOON, make_attempt, make_consent, make_customer
 from tests.races.test_races import at_once
