@@ -37,7 +37,7 @@ PAUSING = "tests/journeys/test_pausing.py::"
 CHARGING = "tests/journeys/test_charging.py::"
 MY_DEVICES = "tests/journeys/test_my_devices.py::"
 RECONNECTING = "tests/journeys/reconnecting/"
-REMOVAL = "tests/journeys/test_removal.py::"
+REMOVAL = "tests/journeys/removal/"
 LEAVING = "tests/journeys/test_leaving.py::"
 LEAVING_PAGES = "tests/views/test_leaving.py::"
 REMINDING = "tests/journeys/test_reminding.py::"
@@ -361,14 +361,14 @@ CASES = (
          ("doubles: said before leaving",)),
         ("removing is asked about", LEAVING_PAGES + "test_device_is_asked_about_before_it_is_removed", REMOVE,
          ("removal: a POST",)),
-        ("removed, 204", REMOVAL + "test_device_is_gone_when_podero_says_so[204]", REMOVE,
+        ("removed, 204", REMOVAL + "test_devices.py::test_device_is_gone_when_podero_says_so[204]", REMOVE,
          ("removal: what is gone is known",)),
-        ("removed, 404", REMOVAL + "test_device_is_gone_when_podero_says_so[404]", REMOVE, ("removal: 404 is gone",)),
-        ("refused", REMOVAL + "test_device_that_podero_refuses_to_remove_is_off_and_left_to_staff[403]", REMOVE,
+        ("removed, 404", REMOVAL + "test_devices.py::test_device_is_gone_when_podero_says_so[404]", REMOVE, ("removal: 404 is gone",)),
+        ("refused", REMOVAL + "test_devices.py::test_device_that_podero_refuses_to_remove_is_off_and_left_to_staff[403]", REMOVE,
          ("removal: a refusal comes to staff",)),
-        ("Podero away", REMOVAL + "test_device_is_asked_for_again_until_podero_has_removed_it[http_503]", REMOVE,
+        ("Podero away", REMOVAL + "test_devices.py::test_device_is_asked_for_again_until_podero_has_removed_it[http_503]", REMOVE,
          ("removal: asked again",)),
-        ("not off yet", REMOVAL + "test_nothing_is_removed_before_it_is_off", JOB, ("removal: off first",)),
+        ("not off yet", REMOVAL + "test_devices.py::test_nothing_is_removed_before_it_is_off", JOB, ("removal: off first",)),
         ("device of another", LEAVING_PAGES + "test_device_of_another_is_not_found_and_not_removed", REMOVE,
          ("ownership: removing",)),
     ),
@@ -385,16 +385,16 @@ CASES = (
         ("a word after leaving", LEAVING + "test_device_of_someone_who_left_cannot_be_confirmed", CONFIRM,
          ("confirming: only under a living consent",)),
         ("what turns up that nobody knew of",
-         REMOVAL + "test_device_that_nobody_knew_of_is_undone_before_the_user_goes", LEAVE,
+         REMOVAL + "test_users.py::test_device_that_nobody_knew_of_is_undone_before_the_user_goes", LEAVE,
          ("leaving: what turns up is undone",)),
         ("one answer that the device is gone",
          STEERING + "test_one_answer_that_a_device_is_gone_is_not_believed_when_somebody_leaves", LEAVE,
          ("leaving: one answer is not believed",)),
-        ("user removed", REMOVAL + "test_user_is_gone_when_podero_says_so[204]", LEAVE,
+        ("user removed", REMOVAL + "test_users.py::test_user_is_gone_when_podero_says_so[204]", LEAVE,
          ("leaving: the user goes too",)),
-        ("user refused", REMOVAL + "test_user_that_podero_refuses_to_remove_is_left_to_staff[403]", LEAVE,
+        ("user refused", REMOVAL + "test_users.py::test_user_that_podero_refuses_to_remove_is_left_to_staff[403]", LEAVE,
          ("removal: a refusal comes to staff",)),
-        ("user before the device is gone", REMOVAL + "test_user_stays_while_a_device_could_not_be_removed", LEAVE,
+        ("user before the device is gone", REMOVAL + "test_users.py::test_user_stays_while_a_device_could_not_be_removed", LEAVE,
          ("leaving: devices before the user",)),
         ("coming back", LEAVING + "test_coming_back_is_a_new_consent", LEAVE,
          ("leaving: nothing goes on under the old consent",)),

@@ -15,8 +15,8 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import Device, Mail, PoderoUser
 from tests.factories import make_consent, make_customer
 from tests.journeys.customer import Customer
+from tests.journeys.removal.steps import comes_back_naming, user_at_podero_by_id
 from tests.journeys.test_leaving import is_steered, link_a_device
-from tests.journeys.test_removal import comes_back_naming, user_at_podero_by_id
 from tests.races.test_races import Between, at_once, twins
 from tests.simulator.launch import RunningSimulator
 

@@ -1,0 +1,232 @@
+"""A customer leaves: their Podero user goes after the devices, and a new one is made later."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding.flows import removal
+from onboarding.models import Device, OnboardingSession, PoderoUser
+from tests.factories import make_customer
+from tests.journeys.customer import Customer
+from tests.journeys.removal.steps import (
+    GONE,
+    REFUSED,
+    RETRIED,
+    answer_deletion,
+    is_listed,
+    sweep_at,
+    user_at_podero,
+    user_at_podero_by_id,
+)
+from tests.journeys.test_leaving import is_steered, leave, link_a_device
+from tests.simulator.launch import RunningSimulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("answer", GONE)
+def test_user_is_gone_when_podero_says_so(
+    customer: Customer, simulator: RunningSimulator, answer: int | str
+) -> None:
+    answer_deletion(simulator, "user", answer)
+
+    leave(customer)
+
+    customer.podero_user.refresh_from_db()
+    assert (customer.podero_user.is_removed, customer.podero_user.podero_id) == (True, None)
+    assert customer.podero_user.is_creation_in_doubt
+    ended = customer.browser.get(reverse("left")).context["ended"]
+    assert (ended.is_all_off, ended.is_all_removed) == (True, True)
+
+
+@pytest.mark.parametrize("answer", REFUSED)
+def test_user_that_podero_refuses_to_remove_is_left_to_staff(
+    customer: Customer, simulator: RunningSimulator, answer: int | str
+) -> None:
+    if isinstance(answer, int):
+        answer_deletion(simulator, "user", answer)
+    else:
+        simulator.control.arm("delete_user", answer, count=-1)
+
+    leave(customer)
+    for day in range(1, 12):
+        sweep_at(timezone.now() + timedelta(days=day))
+
+    customer.podero_user.refresh_from_db()
+    assert len(simulator.control.requests_to("delete_user")) == removal.MAX_REFUSALS
+    assert customer.podero_user.is_removal_given_up
+    assert customer.podero_user.podero_id is not None
+    page = customer.browser.get(reverse("left"))
+    assert not page.context["ended"].is_all_removed
+    assert "did not remove everything when we asked" in page.content.decode()
+
+
+@pytest.mark.parametrize("answer", RETRIED)
+def test_user_is_asked_for_again_until_podero_has_removed_it(
+    customer: Customer, simulator: RunningSimulator, answer: str
+) -> None:
+    answer_deletion(simulator, "user", answer)
+    leave(customer)
+    customer.podero_user.refresh_from_db()
+    assert not customer.podero_user.is_removed
+    assert (
+        "everything of yours is removed" in customer.browser.get(reverse("left")).content.decode()
+    )
+    simulator.control.clear_faults()
+
+    sweep_at(timezone.now() + timedelta(minutes=1))
+
+    assert PoderoUser.objects.get().is_removed
+    assert user_at_podero(simulator)["deleted_at"] is not None
+
+
+def test_user_stays_while_a_device_could_not_be_removed(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(device_delete_status=405)
+    leave(customer)
+    for day in range(1, 12):
+        sweep_at(timezone.now() + timedelta(days=day))
+    assert not simulator.control.requests_to("delete_user")
+    assert (
+        "could not be removed at Podero" in customer.browser.get(reverse("left")).content.decode()
+    )
+    simulator.control.settings(device_delete_status=204)
+
+    customer.podero_user.refresh_from_db()
+    assert removal.try_again(customer=customer.podero_user, now=timezone.now())
+    sweep_at(timezone.now())
+
+    assert not is_listed(simulator)
+    assert user_at_podero(simulator)["deleted_at"] is not None
+
+
+def test_whoever_comes_back_after_everything_was_removed_gets_a_user_of_their_own_again(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    leave(customer)
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.podero_id is None
+
+    link_a_device(customer, simulator)
+
+    customer.podero_user.refresh_from_db()
+    old, new = simulator.control.state()["users"]
+    assert (old["deleted_at"] is not None, new["deleted_at"]) == (True, None)
+    assert str(customer.podero_user.podero_id) == new["id"]
+    assert not customer.podero_user.is_removal_wanted
+    assert customer.attempt.state == "linked"
+    working = Device.objects.get(attempt=customer.attempt)
+    assert is_steered(simulator, working)
+    sweep_at(timezone.now() + timedelta(days=1))
+    assert user_at_podero_by_id(simulator, new["id"])["deleted_at"] is None
+
+
+def test_number_still_held_by_the_removed_user_is_for_support(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(deleted_users_block_reuse=True)
+    leave(customer)
+
+    customer.opt_in()
+
+    attempt = customer.attempt
+    assert (attempt.state, attempt.failure_code) == ("failed", "email_taken")
+    page = customer.page.content.decode()
+    assert "is left there from before you withdrew" in page
+    assert 'href="#help"' in page
+    assert len(simulator.control.state()["users"]) == 1
+
+
+def test_user_whose_removal_took_effect_unseen_is_made_anew(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("delete_user", "reset_after", count=1)
+    leave(customer)
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.podero_id is not None
+
+    link_a_device(customer, simulator)
+
+    assert customer.attempt.state == "linked"
+    assert len(simulator.control.state()["users"]) == 2
+
+
+def test_user_whose_making_was_never_answered_is_found_and_removed(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    customer = Customer(make_customer())
+    simulator.control.arm("create_user", "reset_after", count=1)
+    customer.opt_in()
+    assert customer.podero_user.podero_id is None
+
+    leave(customer)
+
+    assert user_at_podero(simulator)["deleted_at"] is not None
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.is_removed
+
+
+def test_whoever_never_got_to_podero_leaves_without_a_call(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    customer = Customer(make_customer())
+    simulator.control.arm("create_user", "http_400", count=1)
+    customer.opt_in()
+    PoderoUser.objects.update(is_creation_in_doubt=False)
+    before = len(simulator.control.state()["journal"])
+
+    leave(customer)
+
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.is_removed
+    assert len(simulator.control.state()["journal"]) == before
+
+
+def test_user_stays_while_a_form_may_still_bring_a_device_and_goes_after_it(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    late = customer.attempt
+    leave(customer)
+    page = customer.browser.get(reverse("left")).content.decode()
+    assert "Podero keeps your entry" in page
+    simulator.control.complete(str(late.podero_id))
+
+    assert late.expires_at is not None
+    for minutes in (1, 2, 20, 90, 400, 1200):
+        sweep_at(timezone.now() + timedelta(minutes=minutes))
+    sweep_at(late.expires_at)
+    sweep_at(late.expires_at + timedelta(minutes=1))
+
+    held = simulator.control.state()
+    assert [d["fields"]["deleted_at"] is not None for d in held["devices"]] == [True, True]
+    assert user_at_podero(simulator)["deleted_at"] is not None
+    assert Device.objects.filter(removed_at=None).count() == 0
+
+
+def test_device_that_nobody_knew_of_is_undone_before_the_user_goes(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(user_delete_removes_devices=False)
+    simulator.control.arm("delete_user", "http_503", count=1)
+    leave(customer)
+    # It turned up with another id, and nothing but the removal of the user would look for it.
+    (held,) = simulator.control.state()["devices"]
+    simulator.control.set_device(held["id"], deleted_at=None, is_smart_optimization_active=True)
+    Device.objects.update(podero_id=uuid.uuid4())
+    OnboardingSession.objects.update(next_try_at=None)
+
+    for minutes in (1, 2, 3):
+        sweep_at(timezone.now() + timedelta(minutes=minutes))
+
+    (held,) = simulator.control.state()["devices"]
+    assert held["fields"]["is_smart_optimization_active"] is False
+    assert held["fields"]["deleted_at"] is not None
+    assert user_at_podero(simulator)["deleted_at"] is not None
