@@ -35,19 +35,32 @@ def tracebacks_in(log: Path, watch: Watch, outages: Outages, *whats: str) -> Ite
     content = log.read_bytes()
     offset = content.find(_TRACEBACK)
     shown = 0
-    while offset >= 0:
+    while offset >= 0 and shown < _SHOWN:
         began, ended = watch.written_between(log, offset)
-        if not outages.cover(began, ended, *whats) and shown < _SHOWN:
+        if not outages.cover(began, ended, *whats) and not _is_aftermath(content, offset):
             shown += 1
-            yield Breach("traceback", log.name, _last_line(content[offset : offset + 20_000]))
+            yield Breach("traceback", log.name, _error_in(content[offset : offset + 20_000]))
         offset = content.find(_TRACEBACK, offset + 1)
 
 
-def _last_line(traceback: bytes) -> str:
-    """The exception's own line, and where it came from."""
-    lines = traceback.decode(errors="replace").splitlines()
-    places = [line.strip() for line in lines if line.startswith("  File ")]
-    for line in lines[1:]:
-        if line and not line.startswith(" "):
+def _is_aftermath(content: bytes, offset: int) -> bool:
+    """Whether a worker tells of its own end, for which it told the reason before.
+
+    Its tasks finish first, so that this may come long after whatever it ends for.
+    """
+    heads = re.findall(rb"^\S.*$", content[max(0, offset - 50_000) : offset], re.MULTILINE)
+    return bool(heads) and b"celery.bootsteps Error on stopping" in heads[-1]
+
+
+def _error_in(traceback: bytes) -> str:
+    """The exception's own line, and where it came from; the log may have set both in."""
+    first, *lines = traceback.decode(errors="replace").splitlines()
+    is_set_in = any(line.startswith("      File ") for line in lines[:1])
+    lines = [line.removeprefix("    ") for line in lines] if is_set_in else lines
+    places: list[str] = []
+    for line in lines:
+        if line.startswith("  File "):
+            places.append(line.strip())
+        elif line and not line.startswith(" "):
             return f"{line[:200]} ({places[-1] if places else '?'})"
-    return "?"
+    return first

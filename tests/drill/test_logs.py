@@ -1,0 +1,60 @@
+"""Which tracebacks the drill's audit takes for a breach, and what it says of them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from drill.logs import tracebacks_in
+from drill.saboteur import GRACE_SECONDS, Outages
+
+RAISED = """\
+Traceback (most recent call last):
+  File "onboarding/flows/sweep.py", line 1, in sweep
+    fail()
+    ^^^^^^
+ValueError: it broke
+"""
+
+
+class Watching:
+    """Everything was written just now."""
+
+    def written_between(self, _log: Path, _offset: int) -> tuple[float, float]:
+        return time.time(), time.time()
+
+
+def found_in(log: Path, text: str, outages: Outages | None = None) -> list[str]:
+    log.write_text(text)
+    watching: Any = Watching()
+    found = tracebacks_in(log, watching, outages or Outages(), "PostgreSQL", "Redis")
+    return [str(breach.what) for breach in found]
+
+
+def set_in(head: str) -> str:
+    lines = "".join(f"    {line}\n" for line in RAISED.splitlines())
+    return f"2026-11-29 03:05:32,408 ERROR {head}\n{lines}2026-11-29 03:05:39,392 INFO on\n"
+
+
+def test_traceback_is_told_by_its_error_and_its_place(tmp_path: Path) -> None:
+    said = ['ValueError: it broke (File "onboarding/flows/sweep.py", line 1, in sweep)']
+
+    assert found_in(tmp_path / "log", RAISED) == said
+    assert found_in(tmp_path / "log", set_in("celery.app.trace Task raised unexpected")) == said
+
+
+def test_outage_of_a_server_explains_what_was_written_soon_after(tmp_path: Path) -> None:
+    now = time.time()
+    soon = Outages([("Redis", now - 20, now - GRACE_SECONDS + 5)])
+    late = Outages([("Redis", now - 99, now - GRACE_SECONDS - 5)])
+
+    assert found_in(tmp_path / "log", RAISED, soon) == []
+    assert len(found_in(tmp_path / "log", RAISED, late)) == 1
+
+
+def test_worker_that_has_told_why_it_ends_may_take_its_time(tmp_path: Path) -> None:
+    text = set_in("celery.bootsteps Error on stopping Hub: AttributeError()")
+
+    assert found_in(tmp_path / "log", text) == []
+    assert len(found_in(tmp_path / "log", text + set_in("celery.worker Unrecoverable error"))) == 1
