@@ -109,10 +109,10 @@ BUGS: tuple[Bug, ...] = (
             "        hold_consent(attempt)\n        for finding in findings:\n"
             "            device = keep_device(attempt=attempt, found=finding.device, now=now)\n"
             "            if device.is_removal_under_way(now=now):\n"
-            "                raise BeingRemoved\n            if _is_in_doubt",
+            "                raise BeingRemoved\n            is_doubtful",
             "        for finding in findings:\n"
             "            device = keep_device(attempt=attempt, found=finding.device, now=now)\n"
-            "            if _is_in_doubt",
+            "            is_doubtful",
         ),
     ),
     bug(

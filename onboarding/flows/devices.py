@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import confirming, failures, keeping, podero_users, schedule
+from onboarding.flows import confirming, failures, keeping, podero_users, renewal, schedule
 from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
@@ -172,7 +172,7 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
         if device.podero_id in named:
             found = named[device.podero_id]
             device.record_seen(found, at=now)
-            if device.stands_for_another(found):
+            if renewal.is_login_in_doubt(device, found):
                 device.doubt_login()
                 confirming.recall(device, now=now)
         elif not device.is_removed:
@@ -192,7 +192,7 @@ def _take_up_newcomers(customer: PoderoUser, newcomers: list[Finding], *, now: d
     While an attempt may still bring a device, its look-ups see to that.
     """
     attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
-    if attempts.that_may_bring_a_device(now=now).exists():
+    if attempts.that_may_bring_a_device(now=now).exclude(state=State.LINKED).exists():
         return
     attempt = attempts.filter(state=State.LINKED).order_by("-pk").first()
     if attempt is None:

@@ -48,16 +48,20 @@ def find_named_device(*, client: podero.PoderoClient, attempt: OnboardingSession
     return look(attempt.returned_device_id) or look(_session_object(client, attempt))
 
 
-def find_devices(*, client: podero.PoderoClient, attempt: OnboardingSession) -> list[Finding]:
+def find_devices(
+    *, client: podero.PoderoClient, attempt: OnboardingSession, is_last_word: bool = False
+) -> list[Finding]:
     """The named device, or whatever is new in the customer's collections.
 
-    Raises podero.PoderoError when Podero could not be asked.
+    Where nothing is the `is_last_word`, a collection that was refused is no answer. Raises podero.PoderoError when Podero could not be asked.
     """
     named = find_named_device(client=client, attempt=attempt)
-    return named or find_newcomers(client=client, attempt=attempt)
+    return named or find_newcomers(client=client, attempt=attempt, is_last_word=is_last_word)
 
 
-def find_newcomers(*, client: podero.PoderoClient, attempt: OnboardingSession) -> list[Finding]:
+def find_newcomers(
+    *, client: podero.PoderoClient, attempt: OnboardingSession, is_last_word: bool = False
+) -> list[Finding]:
     """Devices in the customer's collections that we do not know and that are young enough.
 
     One that was removed is new again where Podero made it after that, for this attempt.
@@ -67,7 +71,7 @@ def find_newcomers(*, client: podero.PoderoClient, attempt: OnboardingSession) -
     user_id = attempt.podero_user.podero_id
     if user_id is None:
         return []
-    listed = client.list_devices(user_id)
+    listed = client.list_devices(user_id, is_last_word=is_last_word)
     on_record = Device.objects.filter(podero_id__in=[device.id for device in listed])
     removed_at = dict(on_record.values_list("podero_id", "removed_at"))
     since = (attempt.opened_at or attempt.started_at) - CLOCK_TOLERANCE

@@ -46,8 +46,11 @@ def find_doubles(devices: Iterable[Device]) -> list[Double]:
 
 
 def linked_already(devices: Iterable[Device], device_type: str) -> list[Device]:
-    """Devices of this type that are linked and not given up: not to be linked once more."""
-    return [device for device in devices if device.device_type == device_type and _is_here(device)]
+    """Devices of this type that are linked and not given up: not to be linked once more.
+
+    Where no type has been chosen yet, those of all types.
+    """
+    return [each for each in devices if device_type in ("", each.device_type) and _is_here(each)]
 
 
 def shares_cable_with(devices: Iterable[Device], device_type: str) -> list[Device]:

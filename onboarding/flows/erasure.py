@@ -22,14 +22,14 @@ from onboarding.flows.personal_data import (
 from onboarding.models import ChargeWish, Device, ErasedCount, OnboardingSession, PoderoUser
 from onboarding.models.append_only import erase
 
-Reason = Literal["not_asked", "steered", "being_removed", "form_open", "staff"]
+Reason = Literal["not_asked", "steered", "linked", "being_removed", "form_open", "staff"]
 
 
 class UnableToErase(Exception):
     """Erasing now could leave a device steered that nobody knows of any more, or is no customer's.
 
-    `reason`: Podero could not be asked; a device is steered or is to be; Podero is still to remove
-    something; a hosted form may still bring a device (until `until`, where that is known); the
+    `reason`: Podero could not be asked; a device is steered or is to be; one is linked, paused or
+    not, and nobody has asked Podero to remove it; Podero is still to remove something; a hosted form may still bring a device (until `until`, where that is known); the
     account is a member of staff's.
     """
 
@@ -97,6 +97,8 @@ def _refuse_while_steered(customer: PoderoUser) -> None:
         raise UnableToErase("steered")
     if ChargeWish.objects.filter(device__podero_user=customer, answer="").exists():
         raise UnableToErase("steered")
+    if own.present().filter(removal_wanted_at=None, missing_since=None).exists():
+        raise UnableToErase("linked")
     if own.filter(removal_due_at__isnull=False).exists() or (
         # Without its devices gone, the user is not asked about.
         customer.is_being_removed and not own.present().filter(removal_due_at=None).exists()

@@ -46,17 +46,18 @@ def link_devices(
             device = keep_device(attempt=attempt, found=finding.device, now=now)
             if device.is_removal_under_way(now=now):
                 raise BeingRemoved
-            if _is_in_doubt(device, attempt) or _is_unwanted_since(device, attempt):
+            is_doubtful = device.attempt_id != attempt.pk and is_in_doubt(device, attempt)
+            if is_doubtful or _is_unwanted_since(device, attempt):
                 continue
             device.relink(attempt, at=now)
             if is_return_matched and finding.is_proven:
-                accept_device(device, now=now)
+                accept_device(device, found=finding.device, now=now)
         attempt.mark_linked(at=now, actor=Actor.SYSTEM)
 
 
-def accept_device(device: Device, *, now: datetime) -> None:
+def accept_device(device: Device, *, found: podero.Device | None = None, now: datetime) -> None:
     """The customer is known to have linked it: it is theirs, and to be optimized."""
-    device.record_holder()
+    device.record_holder(found)
     if not device.confirm(now=now):
         device.want_optimization(is_wanted=True, now=now)
 
@@ -115,13 +116,15 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     return is_undone
 
 
-def _is_in_doubt(device: Device, attempt: OnboardingSession) -> bool:
-    """Whether another attempt has left a doubt, which no address clears: it is edited easily."""
-    if device.attempt_id == attempt.pk or device.is_holder_proven:
-        return False
-    own = OnboardingSession.objects.for_customer(attempt.podero_user)
-    elsewhere = own.that_came_back_elsewhere()
-    return device.is_login_in_doubt or any(each.may_have_brought(device) for each in elsewhere)
+def is_in_doubt(device: Device, attempt: OnboardingSession) -> bool:
+    """Whether a renewed login, or a return elsewhere with another attempt, has left a doubt.
+
+    An address does not clear it: it is edited easily, or kept back from earlier.
+    """
+    if device.is_login_in_doubt or device.is_holder_proven:
+        return device.is_login_in_doubt
+    own = OnboardingSession.objects.for_customer(attempt.podero_user).exclude(pk=attempt.pk)
+    return any(each.may_have_brought(device) for each in own.that_came_back_elsewhere())
 
 
 def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:

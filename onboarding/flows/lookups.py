@@ -40,7 +40,8 @@ def look_up_attempt(
         return True
     find = discovery.find_newcomers if attempt.state == State.LINKED else discovery.find_devices
     try:
-        findings = find(client=client, attempt=attempt)
+        is_last_word = _is_first_look_after_the_end(attempt, now)
+        findings = find(client=client, attempt=attempt, is_last_word=is_last_word)
     except podero.PoderoError as error:
         _record_check_failed(attempt, error, now=now)
         return not error.is_retryable
@@ -127,6 +128,17 @@ def _has_run_out(attempt: OnboardingSession, now: datetime) -> bool:
     return attempt.expires_at is None or now >= attempt.expires_at
 
 
+def _is_first_look_after_the_end(attempt: OnboardingSession, now: datetime) -> bool:
+    """Whether an answer with a gap is worth a second question before the attempt expires.
+
+    Not a third: a collection may be closed to the retailer for good.
+    """
+    if attempt.state != State.OPEN or attempt.expires_at is None or now < attempt.expires_at:
+        return False
+    asked = attempt.events.filter(event=Event.CHECK_FAILED, at__gte=attempt.expires_at)
+    return not asked.exists()
+
+
 def _was_asked_in_vain(attempt: OnboardingSession, now: datetime) -> bool:
     if attempt.expires_at is None or now < attempt.expires_at + PATIENCE:
         return False
@@ -135,9 +147,14 @@ def _was_asked_in_vain(attempt: OnboardingSession, now: datetime) -> bool:
 
 
 def _second_look(attempt: OnboardingSession, now: datetime) -> datetime | None:
-    """What else a login brings is there at once, or an hour later."""
+    """What else a login brings is there at once, or an hour later.
+
+    Where nobody has come back, the form may still be finished by somebody else.
+    """
     when = (attempt.finished_at or now) + timedelta(hours=1)
-    return when if now < when else None
+    if now < when:
+        return when
+    return attempt.expires_at if attempt.returned_at is None else None
 
 
 def _next_lookup(attempt: OnboardingSession, now: datetime) -> datetime | None:

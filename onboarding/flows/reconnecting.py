@@ -235,8 +235,10 @@ def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: da
             return
         device.record_seen(found, at=now)
         is_named = current.returned_device_id in (None, device.podero_id)
-        if current.is_return_matched and is_named:
-            device.record_holder()
+        if current.is_return_matched and is_named and renewal.is_newest(current):
+            device.record_holder(found)
+        elif device.stands_for_another(found):
+            device.doubt_login()
 
 
 def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: datetime) -> None:
@@ -251,7 +253,10 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
             if finding.changed is not None:
                 device.record_seen(finding.changed, at=now)
                 device.recall_confirmation(now=now)
-                device.record_holder(is_proven=reconnection.is_return_matched)
+                if reconnection.is_return_matched and renewal.is_newest(reconnection):
+                    device.record_holder(finding.changed)
+                else:
+                    device.doubt_login()
                 charging.take_back_if_asked(device=device, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=device.attempt, findings=finding.newcomers, now=now)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
 from onboarding.flows import passes
 from onboarding.models import (
@@ -72,7 +72,11 @@ def _old_reconnections(before: datetime) -> QuerySet[Reconnection]:
 
 def _old_attempts(before: datetime) -> QuerySet[OnboardingSession]:
     ended = Q(finished_at__lt=before) | Q(finished_at=None, started_at__lt=before)
-    return OnboardingSession.objects.filter(ended, state__in=FINAL, devices=None)
+    unproven = Device.objects.present().filter(
+        podero_user=OuterRef("podero_user"), is_holder_proven=False
+    )
+    casts_doubt = Q(foreign_return_at__isnull=False) & Exists(unproven)
+    return OnboardingSession.objects.filter(~casts_doubt, ended, state__in=FINAL, devices=None)
 
 
 def _old_consents(withdrawn_before: datetime) -> QuerySet[Consent]:

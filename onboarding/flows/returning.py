@@ -60,7 +60,8 @@ def _record_late_match(
             return
         named = attempt.devices.filter(podero_id=device_id) if device_id is not None else []
         for device in named:
-            keeping.accept_device(device, now=now)
+            if not keeping.is_in_doubt(device, attempt):
+                keeping.accept_device(device, now=now)
 
 
 def record_cancel(*, attempt: OnboardingSession, now: datetime) -> None:

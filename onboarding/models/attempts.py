@@ -58,7 +58,8 @@ def last_moment_of(expiration_date: date) -> datetime:
 
 
 def _may_bring_a_device(now: datetime) -> Q:
-    return ~Q(state=State.LINKED) & (
+    # One that is linked without a return is so by what a look found: its form may still be open.
+    return (~Q(state=State.LINKED) | Q(returned_at=None)) & (
         Q(expires_at__gt=now)
         | Q(state__in=[State.OPEN, State.RETURNED])
         | Q(state=State.STARTED, claimed_at__isnull=False)

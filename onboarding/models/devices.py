@@ -370,14 +370,16 @@ class Device(Removable, Claimable):
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
 
-    def record_holder(self, *, is_proven: bool = True) -> None:
-        """Whether the customer has shown that the manufacturer's login is theirs."""
-        fields = {"is_holder_proven": is_proven, "is_login_in_doubt": False}
+    def record_holder(self, found: podero.Device | None = None) -> None:
+        """The customer has shown that the manufacturer's login, as `found` now, is theirs."""
+        fields: dict[str, Any] = {"is_holder_proven": True, "is_login_in_doubt": False}
+        if found is not None and found.external_device_id:
+            fields["external_device_id"] = found.external_device_id
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
 
     def doubt_login(self) -> None:
-        """Another account stands behind it than the one that was confirmed."""
+        """Another account may stand behind it than the one that it was linked with."""
         fields = {"is_holder_proven": False, "is_login_in_doubt": True}
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
@@ -420,8 +422,8 @@ class Device(Removable, Claimable):
 
         An answer from before our last switch is left out. Optimization that is off although it
         is wanted is shown, not fought: the retailer or Podero may have switched it off. On without
-        being wanted, it is to be switched off. The manufacturer's id of a confirmed device stays,
-        so that whoever reads it next sees that another one stands behind it.
+        being wanted, it is to be switched off. The manufacturer's id stays, so that whoever reads
+        it next sees that another one stands behind it, until the customer has proved that login.
         """
         told_id = "" if self.stands_for_another(found) else found.external_device_id
         fields: dict[str, Any] = {
@@ -448,9 +450,9 @@ class Device(Removable, Claimable):
             self._set(**fields)
 
     def stands_for_another(self, found: podero.Device) -> bool:
-        """Whether another device at the manufacturer hides behind the one that was confirmed."""
+        """Whether another device at the manufacturer hides behind the one that was linked."""
         kept, told = self.external_device_id, found.external_device_id
-        return self.is_confirmed and bool(kept and told) and kept != told
+        return bool(kept and told) and kept != told
 
     def record_missing(self, *, at: datetime) -> None:
         """Podero no longer names the device; when that was first seen stays."""

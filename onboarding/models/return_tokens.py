@@ -3,6 +3,9 @@
 The cancel address carries the hash of the key in the success address. Whoever opens a hosted form
 can see where its "cancel" leads without finishing anything; that must not tell them the success
 address, which proves that somebody finished.
+
+A row is looked up by the hash of what an address carries: how long comparing takes tells about that
+hash at the most, and nothing about the token.
 """
 
 from __future__ import annotations

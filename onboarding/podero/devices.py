@@ -18,12 +18,13 @@ class DeviceCalls:
 
     _calls: Calls
 
-    def list_devices(self, user_id: UUID) -> list[Device]:
+    def list_devices(self, user_id: UUID, *, is_last_word: bool = False) -> list[Device]:
         """Return all devices of a user that are not deleted, from all four collections.
 
         Four calls. A collection that Podero refuses to list counts as empty, because not all of
-        them are documented; raises the refusal when there is no other answer. What is named as
-        another user's is left out.
+        them are documented; raises the refusal when there is no other answer, or when there is
+        no device and the caller takes that for the `is_last_word`. What is named as another
+        user's is left out.
         """
         found: list[Device] = []
         refusal: NotFound | Forbidden | Refused | None = None
@@ -34,7 +35,7 @@ class DeviceCalls:
                 answers += 1
             except (NotFound, Forbidden, Refused) as error:
                 refusal = error
-        if refusal is not None and answers == 0:
+        if refusal is not None and (answers == 0 or (is_last_word and not found)):
             raise refusal
         return [device for device in found if device.owner_id in (None, user_id)]
 

@@ -43,6 +43,12 @@ class ConnectHosts:
         )
 
 
+def beginning_of(host: str) -> str:
+    """How a hosted address on a listed host begins, for people to compare: `https://host/`."""
+    name, _port = _host_and_port(host)
+    return f"{'http' if name in _LOCAL_HOSTS else 'https'}://{host}/"
+
+
 def _has_safe_scheme(parts: SplitResult, host: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and host in _LOCAL_HOSTS)
 

@@ -57,6 +57,14 @@ def to_entrance(request: HttpRequest, *, back_to: str) -> HttpResponse:
     return redirect(f"{entrance}{separator}{urlencode({'next': back_to})}")
 
 
+def is_way_back(path: str) -> bool:
+    """Whether the page is where a return is taken up after signing in."""
+    try:
+        return resolve(urlsplit(path).path).url_name in {"resume_return", "resume_reconnection"}
+    except Resolver404:
+        return False
+
+
 def remembered_page(request: HttpRequest, customer: PoderoUser) -> str:
     """Where a stranger wanted to go before being sent to the entrance; once.
 

@@ -15,6 +15,7 @@ from onboarding.forms import ConsentForm, DeviceTypeForm
 from onboarding.models import Consent, Device, OnboardingSession, PoderoUser, consents
 from onboarding.models.attempts import DEVICE_TYPES
 from onboarding.models.consents import digest_of
+from onboarding.podero.hosted_address import beginning_of
 from onboarding.states import State
 from onboarding.views.access import customer_required
 from onboarding.views.leaving import send_to_hosted_form
@@ -100,10 +101,11 @@ def _page(
             "words": words,
             "is_reminder_offered": settings.IS_MAIL_ON,
             "customer": customer,
-            "connect_hosts": sorted(settings.PODERO_CONNECT_HOSTS),
+            "connect_addresses": sorted(map(beginning_of, settings.PODERO_CONNECT_HOSTS)),
             "device_types": DEVICE_TYPES,
             "since": since,
             "changes": _changes(since),
+            "device_type": chosen,
             "linked_already": doubles.linked_already(linked, chosen),
             "shares_cable": doubles.shares_cable_with(linked, chosen),
         },

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from onboarding.flows import handoff, throttling
 from onboarding.forms import SignInForm
 from onboarding.lockout import client_address
-from onboarding.views.access import remembered_page
+from onboarding.views.access import is_way_back, remembered_page
 from onboarding.views.coming_back import kept_across
 from onboarding.views.problems import too_often
 
@@ -66,6 +66,11 @@ def _refuse(request: HttpRequest, refusal: handoff.UnableToEnter) -> HttpRespons
 class SignIn(LoginView):
     template_name = "onboarding/sign_in.html"
     authentication_form = SignInForm
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(
+            has_come_back=is_way_back(self.get_redirect_url()), **kwargs
+        )
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         with kept_across(self.request):

@@ -21,6 +21,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from onboarding import tasks
 from onboarding.flows import throttling, withdrawal
 from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
 from onboarding.models import (
@@ -155,9 +156,9 @@ def written_anywhere(markers: set[str]) -> set[str]:
     return {marker for marker in markers if marker.replace("-", "") in text}
 
 
-def run(command: str, number: str) -> str:
+def run(command: str, number: str, *more: str) -> str:
     out = StringIO()
-    call_command(command, "--customer", number, stdout=out)
+    call_command(command, "--customer", number, *more, stdout=out)
     return out.getvalue()
 
 
@@ -249,6 +250,21 @@ def refused(number: str = "NUMBER4711") -> str:
 
 def test_erasure_is_refused_while_a_device_is_steered(linked: Customer) -> None:
     assert "devices may still be steered" in refused()
+
+
+def test_erasure_is_refused_while_a_paused_device_is_linked_at_podero(
+    linked: Customer, simulator: RunningSimulator
+) -> None:
+    linked.browser.post(reverse("pause_device", args=[Device.objects.get().reference]))
+    tasks.switch_customer_devices(customer_id=linked.podero_user.pk)
+
+    assert "devices are still linked at Podero" in refused()
+
+    run("erase_customer", "NUMBER4711", "--withdraw")
+    held = simulator.control.state()
+    assert [device["fields"]["deleted_at"] is not None for device in held["devices"]] == [True]
+    assert [user["deleted_at"] is not None for user in held["users"]] == [True]
+    assert PoderoUser.objects.count() == User.objects.count() == 0
 
 
 def test_erasure_asks_podero_what_is_steered_now(

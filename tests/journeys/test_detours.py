@@ -13,7 +13,7 @@ from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import ChargeWish, Device, OnboardingSession
-from tests.journeys.cards import charge, charge_at_podero, link
+from tests.journeys.cards import charge, charge_at_podero, link, remove
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, press_reconnect
 from tests.journeys.test_coming_back import cancel_address, success_address
@@ -133,6 +133,73 @@ def test_attempt_whose_return_is_being_checked_vouches_for_nothing_else(
     asked = customer.browser.get(reverse("devices")).content.decode()
     assert "in a browser in which you were not signed in" in asked
     assert reverse("confirm_device", args=[taken.reference]) not in asked
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("is_told", [True, False])
+def test_form_of_an_attempt_that_a_look_has_linked_is_still_open(
+    customer: Customer, simulator: RunningSimulator, settings: Any, activation: str, is_told: bool
+) -> None:
+    """The attacker's own car makes the victim's attempt `linked`, and is removed again."""
+    settings.ONBOARDING_ACTIVATION = activation
+    simulator.control.settings(object_id_filled=is_told)
+    customer.opt_in()
+    own = success_address(simulator, customer.attempt)
+    simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
+    customer.opt_in()
+    customer.press_check()
+    assert customer.attempt.state == "linked"
+    remove(customer, Device.objects.get())
+    theirs = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    customer.go(own)
+    presses_everything(customer)
+
+    stranger().get(path_of(theirs.redirect_url))
+    worker_hears_of(customer.attempt)
+
+    gets_nothing(customer, simulator, theirs.device_id)
+
+
+def test_way_back_kept_from_before_does_not_clear_what_another_has_left(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    own = success_address(simulator, customer.attempt)
+    customer.opt_in()
+    theirs = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    Customer(customer.podero_user).go(own)
+    stranger().get(path_of(theirs.redirect_url))
+    worker_hears_of(customer.attempt)
+
+    customer.go(f"{own}?deviceId={theirs.device_id}")
+
+    gets_nothing(customer, simulator, theirs.device_id)
+
+
+def test_doubt_is_not_erased_with_its_attempt(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    link(customer, simulator)
+    customer.opt_in()
+    own = success_address(simulator, customer.attempt)
+    customer.opt_in()
+    theirs = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    customer.go(own)
+    stranger().get(path_of(theirs.redirect_url))
+    worker_hears_of(customer.attempt)
+
+    for days in (1, 3, 4, 405, 406):
+        sweep(client=podero_client(), now=timezone.now() + timedelta(days=days))
+
+    gets_nothing(customer, simulator, theirs.device_id)
 
 
 def test_doubt_of_one_attempt_is_none_about_devices_of_other_days(

@@ -272,4 +272,4 @@ def test_consent_page_says_what_is_linked_before_leaving(
     assert "Your wallbox is controlled already." in consent("ev")
     assert "Please do not link the same device twice." in consent("wb")
     assert "Linked already" not in consent("hp")
-    assert "Linked already" not in consent("")
+    assert "A car and the wallbox at which it charges" in consent("")

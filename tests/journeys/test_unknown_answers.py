@@ -253,7 +253,7 @@ def test_return_that_brought_an_unnamed_device_is_not_denied(
     assert (attempt.state, attempt.is_return_matched) == ("linked", True)
     assert not Device.objects.get().is_confirmed
     page = customer.page.content.decode()
-    assert "We did not see you come back" not in page
+    assert "You did not come back from" not in page
     assert "not for certain that it is the one you have just linked" in page
 
 
@@ -467,8 +467,30 @@ def test_consent_page_shows_every_address_that_may_follow(
 
     page = customer.browser.get(reverse("consent")).content.decode()
 
-    assert "<b>backup.podero.com, connect.podero.com</b>" in page
+    assert "<b>https://backup.podero.com/ or https://connect.podero.com/</b>" in page
 
 
 def devices_page(customer: Customer) -> str:
     return str(customer.browser.get(reverse("devices")).content.decode())
+
+
+@pytest.mark.parametrize("is_lasting", [False, True])
+def test_attempt_does_not_run_out_on_one_answer_with_a_gap(
+    customer: Customer, simulator: RunningSimulator, is_lasting: bool
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id))
+    expires_at = customer.attempt.expires_at
+    assert expires_at is not None
+    OnboardingSession.objects.update(next_try_at=expires_at)
+    # Cars are listed first.
+    simulator.control.arm("list_devices", "http_403", count=1)
+
+    sweep(client=podero_client(), now=expires_at)
+    assert customer.attempt.state == "open"
+    if is_lasting:
+        simulator.control.arm("list_devices", "http_403", count=1)
+    sweep(client=podero_client(), now=expires_at + timedelta(minutes=5))
+
+    assert customer.attempt.state == ("expired" if is_lasting else "linked")

@@ -7,14 +7,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from onboarding.clients import podero_client
+from onboarding.flows import removal, withdrawal
 from onboarding.flows.erasure import UnableToErase, erase_customer
 from onboarding.models import PoderoUser
 
 _WHY = {
     "not_asked": "Podero could not be asked whether devices are still steered; try again later",
-    "steered": "devices may still be steered; have the customer withdraw, then run `sweep`",
+    "steered": "devices may still be steered; use --withdraw, then run `sweep` and try again",
+    "linked": "devices are still linked at Podero; use --withdraw",
     "being_removed": "Podero is still to remove devices or the user; run `sweep`, or try later",
-    "form_open": "a form at Podero may still bring a device; withdraw, then try after {until}",
+    "form_open": "a form at Podero may still bring a device; use --withdraw, try after {until}",
     "staff": "the account is a member of staff's",
 }
 
@@ -24,15 +26,25 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--customer", required=True, help="the retailer's customer number")
+        parser.add_argument(
+            "--withdraw",
+            action="store_true",
+            help="first end everything, here and at Podero, as the customer's own withdrawal does",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         customers = PoderoUser.objects.select_related("account")
         customer = customers.filter(external_user_id=options["customer"]).first()
         if customer is None:
             raise CommandError("--customer: there is no such customer")
+        client, now = podero_client(), timezone.now()
+        if options["withdraw"]:
+            withdrawal.withdraw(customer=customer, now=now)
+            removal.carry_out(client=client, customer=customer, now=now)
+            customer.refresh_from_db()
         podero_id = customer.podero_id
         try:
-            erased = erase_customer(client=podero_client(), customer=customer, now=timezone.now())
+            erased = erase_customer(client=client, customer=customer, now=now)
         except UnableToErase as refusal:
             until = f"{refusal.until:%Y-%m-%d %H:%M} UTC" if refusal.until else "it has ended"
             raise CommandError(

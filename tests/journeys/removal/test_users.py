@@ -211,6 +211,33 @@ def test_user_stays_while_a_form_may_still_bring_a_device_and_goes_after_it(
     assert Device.objects.filter(removed_at=None).count() == 0
 
 
+def test_user_stays_while_the_form_of_an_attempt_that_a_look_has_linked_is_open(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    podero_settings.ONBOARDING_ACTIVATION = "immediately"
+    customer = Customer(make_customer())
+    customer.opt_in()
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+    customer.opt_in()
+    late = customer.attempt
+    customer.press_check()
+    customer.go(str(way_back))
+    leave(customer)
+    assert customer.attempt.state == "linked"
+    for minutes in (1, 20, 400, 1200):
+        sweep_at(timezone.now() + timedelta(minutes=minutes))
+
+    simulator.control.complete(str(late.podero_id), account="another@example.com")
+    assert late.expires_at is not None
+    for minutes in (0, 1, 20):
+        sweep_at(late.expires_at + timedelta(minutes=minutes))
+
+    held = simulator.control.state()
+    steered = [device["fields"]["is_smart_optimization_active"] for device in held["devices"]]
+    assert steered == [False, False]
+    assert user_at_podero(simulator)["deleted_at"] is not None
+
+
 def test_device_that_nobody_knew_of_is_undone_before_the_user_goes(
     customer: Customer, simulator: RunningSimulator
 ) -> None:

@@ -1,0 +1,116 @@
+"""Somebody sends another the way to the manufacturer, and tries to keep what they sign in with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding.clients import podero_client
+from onboarding.flows.sweep import sweep
+from onboarding.models import Device
+from tests.factories import make_customer
+from tests.journeys.cards import link
+from tests.journeys.customer import Customer
+from tests.journeys.reconnecting.steps import finish, press_reconnect
+from tests.journeys.test_detours import gets_nothing, is_steered, presses_everything, reads_anew
+from tests.journeys.test_proof_of_return import path_of, stranger
+from tests.simulator.launch import Completed, RunningSimulator
+from tests.simulator.test_reconnecting import OTHER
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def came_back_on_a_phone(customer: Customer, completed: Completed) -> tuple[Customer, Device]:
+    """The same customer, signed in: asked whether the device is theirs."""
+    phone = Customer(customer.podero_user)
+    phone.go(str(completed.redirect_url))
+    return phone, Device.objects.get()
+
+
+def victim_renews(
+    customer: Customer, simulator: RunningSimulator, *, is_lapsed: bool, browser: Client
+) -> None:
+    device = Device.objects.get()
+    if is_lapsed:
+        simulator.control.set_device(str(device.podero_id), is_authenticated=False)
+    browser.get(path_of(finish(press_reconnect(customer).headers["Location"], OTHER)))
+    reads_anew(customer)
+    sweep(client=podero_client(), now=timezone.now())
+
+
+def test_own_way_back_kept_from_before_clears_no_login_in_doubt(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    phone, device = came_back_on_a_phone(customer, completed)
+    presses_everything(phone)
+    victim_renews(customer, simulator, is_lapsed=True, browser=stranger())
+
+    customer.go(str(completed.redirect_url))
+
+    gets_nothing(customer, simulator, device.podero_id)
+    gets_nothing(phone, simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("is_lapsed", [True, False])
+@pytest.mark.parametrize("victim", ["signed out", "another customer"])
+def test_login_renewed_behind_a_device_that_nobody_has_confirmed_is_noticed(
+    customer: Customer, completed: Completed, simulator: RunningSimulator, is_lapsed: bool,
+    victim: str,
+) -> None:  # fmt: skip
+    phone, device = came_back_on_a_phone(customer, completed)
+    browser = stranger() if victim == "signed out" else Customer(make_customer()).browser
+    victim_renews(customer, simulator, is_lapsed=is_lapsed, browser=browser)
+
+    gets_nothing(phone, simulator, device.podero_id)
+    asked = phone.browser.get(reverse("devices")).content.decode()
+    assert "signed in at the manufacturer with another account" in asked
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_older_way_back_proves_nothing_about_a_newer_sign_in(
+    customer: Customer, simulator: RunningSimulator, is_seen: bool
+) -> None:
+    device = link(customer, simulator)
+    own = finish(press_reconnect(customer).headers["Location"])
+    theirs = finish(press_reconnect(customer).headers["Location"], OTHER)
+    if is_seen:
+        stranger().get(path_of(theirs))
+        reads_anew(customer)
+
+    customer.go(own)
+    reads_anew(customer)
+    presses_everything(customer)
+    stranger().get(path_of(theirs))
+    reads_anew(customer)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+def test_sign_in_elsewhere_is_doubted_where_podero_names_no_account(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    Device.objects.update(external_device_id="")
+
+    def unnamed() -> Any:
+        return simulator.control.set_device(str(device.podero_id), external_device_id="")
+
+    unnamed()
+    theirs = finish(press_reconnect(customer).headers["Location"], OTHER)
+    unnamed()
+    stranger().get(path_of(theirs))
+    reads_anew(customer)
+    gets_nothing(customer, simulator, device.podero_id)
+
+    own = finish(press_reconnect(customer).headers["Location"])
+    unnamed()
+    customer.go(own)
+    presses_everything(customer)
+    reads_anew(customer)
+    sweep(client=podero_client(), now=timezone.now())
+
+    assert is_steered(simulator, device.podero_id)
