@@ -162,8 +162,10 @@ def test_list_read_before_the_confirmation_takes_nothing_back(
     assert not device.is_confirmed
     read = podero.PoderoClient.list_devices
 
-    def read_and_then_confirm(client: podero.PoderoClient, user_id: Any) -> list[podero.Device]:
-        listed = read(client, user_id)
+    def read_and_then_confirm(
+        client: podero.PoderoClient, user_id: Any, **how: bool
+    ) -> list[podero.Device]:
+        listed = read(client, user_id, **how)
         customer.browser.post(reverse("confirm_device", args=[device.reference]))
         sweep_after(minutes=21)
         return listed
