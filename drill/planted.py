@@ -167,7 +167,7 @@ BUGS: tuple[Bug, ...] = (
         (
             "flows/linking.py",
             "            podero_id=hosted.id,",
-            "            podero_id=UUID(bytes=secrets.token_bytes(16)),",
+            "            podero_id=attempt.reference,",
         ),
     ),
     bug(
