@@ -117,6 +117,8 @@ def leaves_and_podero_is_mistaken(customer: Customer, app: Installation) -> None
     session = _sent(customer)
     customer.come_back(customer.finish(session), session)
     customer.world.control.arm("update_device", "http_404")
+    # Removed, it would be off all the same.
+    customer.world.control.settings(device_delete_status=405, user_delete_status=405)
     customer.withdraw()
     app.sweep()
 
@@ -185,7 +187,6 @@ SCENES: tuple[Scene, ...] = (
     leaves_midway,
     leaves_and_finishes,
     leaves_while_podero_is_away,
-    leaves_and_podero_is_mistaken,
     back_and_forth,
     late_cancel,
     nothing_linked,
@@ -193,6 +194,7 @@ SCENES: tuple[Scene, ...] = (
     never_opened,
     form_leads_elsewhere,
     confirmed_by_hand,
+    leaves_and_podero_is_mistaken,
 )
 
 
