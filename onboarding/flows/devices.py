@@ -172,8 +172,7 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
         if device.podero_id in named:
             found = named[device.podero_id]
             device.record_seen(found, at=now)
-            if renewal.is_login_in_doubt(device, found):
-                device.doubt_login()
+            if renewal.is_login_in_doubt(device, found) and device.doubt_login():
                 confirming.recall(device, now=now)
         elif not device.is_removed:
             device.record_missing(at=now)

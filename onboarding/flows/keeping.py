@@ -57,8 +57,7 @@ def link_devices(
 
 def accept_device(device: Device, *, found: podero.Device | None = None, now: datetime) -> None:
     """The customer is known to have linked it: it is theirs, and to be optimized."""
-    device.record_holder(found)
-    if not device.confirm(now=now):
+    if device.record_holder(found) and not device.confirm(now=now):
         device.want_optimization(is_wanted=True, now=now)
 
 

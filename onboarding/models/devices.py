@@ -370,19 +370,33 @@ class Device(Removable, Claimable):
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
 
-    def record_holder(self, found: podero.Device | None = None) -> None:
-        """The customer has shown that the manufacturer's login, as `found` now, is theirs."""
-        fields: dict[str, Any] = {"is_holder_proven": True, "is_login_in_doubt": False}
-        if found is not None and found.external_device_id:
-            fields["external_device_id"] = found.external_device_id
-        Device.objects.filter(pk=self.pk).update(**fields)
-        self._set(**fields)
+    def record_holder(self, found: podero.Device | None = None) -> bool:
+        """The customer has shown that the manufacturer's login, as `found` now, is theirs.
 
-    def doubt_login(self) -> None:
-        """Another account may stand behind it than the one that it was linked with."""
-        fields = {"is_holder_proven": False, "is_login_in_doubt": True}
-        Device.objects.filter(pk=self.pk).update(**fields)
+        False when it was not looked at now, and has been put in doubt meanwhile.
+        """
+        fields: dict[str, Any] = {"is_holder_proven": True, "is_login_in_doubt": False}
+        rows = Device.objects.filter(pk=self.pk)
+        if found is None:
+            rows = rows.filter(is_login_in_doubt=False)
+        elif found.external_device_id:
+            fields["external_device_id"] = found.external_device_id
+        if not rows.update(**fields):
+            return False
         self._set(**fields)
+        return True
+
+    def doubt_login(self) -> bool:
+        """Another account may stand behind it than the one that it was linked with.
+
+        False when the customer has proved another one since this copy was read.
+        """
+        fields = {"is_holder_proven": False, "is_login_in_doubt": True}
+        rows = Device.objects.filter(pk=self.pk, external_device_id=self.external_device_id)
+        if not rows.update(**fields):
+            return False
+        self._set(**fields)
+        return True
 
     def recall_confirmation(self, *, now: datetime) -> bool:
         """Ask again whose it is, and have it switched off.
@@ -403,15 +417,17 @@ class Device(Removable, Claimable):
         return True
 
     def confirm(self, *, now: datetime) -> bool:
-        """The customer says that it is theirs; False when that had been said before, or when it
-        is to be removed."""
+        """The customer says that it is theirs; False when that had been said before, when it is
+        to be removed, or when its login is in doubt."""
         fields = {
             "confirmed_at": now,
             "is_optimization_wanted": True,
             "next_try_at": now,
             "tries": 0,
         }
-        rows = Device.objects.filter(pk=self.pk, confirmed_at=None, removal_wanted_at=None)
+        rows = Device.objects.filter(
+            pk=self.pk, confirmed_at=None, removal_wanted_at=None, is_login_in_doubt=False
+        )
         if not rows.update(**fields):
             return False
         self._set(**fields)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import tasks
+from onboarding import podero, tasks
 from onboarding.clients import podero_client
 from onboarding.flows import confirming, reconnecting
 from onboarding.models import Device, Reconnection
@@ -18,6 +19,7 @@ from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
 from tests.journeys.test_proof_of_return import events_of, path_of, stranger
 from tests.races.test_races import Between, at_once, twins
 from tests.simulator.launch import Completed, RunningSimulator
+from tests.simulator.test_reconnecting import OTHER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,6 +77,41 @@ def test_stale_copy_does_not_take_back_what_was_proven_meanwhile(
 
     assert not stale.recall_confirmation(now=now)
     assert Device.objects.get().is_confirmed
+
+
+def test_word_said_while_the_login_is_put_in_doubt_neither_clears_it_nor_counts(
+    customer: Customer, completed: Completed
+) -> None:
+    customer.press_check()
+    stale = Device.objects.get()
+    Device.objects.get().doubt_login()
+
+    stale.record_holder()
+
+    assert not stale.confirm(now=timezone.now())
+    device = Device.objects.get()
+    assert (device.is_login_in_doubt, device.is_holder_proven) == (True, False)
+    assert (device.is_confirmed, device.is_optimization_wanted) == (False, False)
+
+
+def test_reading_begun_before_the_customer_proved_another_login_doubts_nothing(
+    customer: Customer, lapsed: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Device.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
+    read = podero.PoderoClient.list_devices
+
+    def renew_and_then_read(client: podero.PoderoClient, user_id: Any) -> list[podero.Device]:
+        monkeypatch.undo()
+        customer.go(finish(press_reconnect(customer).headers["Location"], OTHER))
+        customer.browser.post(reverse("confirm_device", args=[lapsed.reference]))
+        return read(client, user_id)
+
+    monkeypatch.setattr(podero.PoderoClient, "list_devices", renew_and_then_read)
+    tasks.refresh_devices(customer_id=customer.podero_user.pk)
+
+    device = Device.objects.get()
+    assert (device.is_login_in_doubt, device.is_holder_proven) == (False, True)
+    assert device.is_confirmed
 
 
 def test_double_click_makes_one_reconnection(
