@@ -53,7 +53,8 @@ def find_devices(
 ) -> list[Finding]:
     """The named device, or whatever is new in the customer's collections.
 
-    Where nothing is the `is_last_word`, a collection that was refused is no answer. Raises podero.PoderoError when Podero could not be asked.
+    Where nothing is the `is_last_word`, a collection that was refused is no answer. Raises
+    podero.PoderoError when Podero could not be asked.
     """
     named = find_named_device(client=client, attempt=attempt)
     return named or find_newcomers(client=client, attempt=attempt, is_last_word=is_last_word)

@@ -29,8 +29,9 @@ class UnableToErase(Exception):
     """Erasing now could leave a device steered that nobody knows of any more, or is no customer's.
 
     `reason`: Podero could not be asked; a device is steered or is to be; one is linked, paused or
-    not, and nobody has asked Podero to remove it; Podero is still to remove something; a hosted form may still bring a device (until `until`, where that is known); the
-    account is a member of staff's.
+    not, and nobody has asked Podero to remove it; Podero is still to remove something; a hosted
+    form may still bring a device (until `until`, where that is known); the account is a member of
+    staff's.
     """
 
     def __init__(self, reason: Reason, *, until: datetime | None = None) -> None:
