@@ -1,8 +1,10 @@
 """Erase what is no longer needed, and keep a count of it.
 
-What hangs on something goes before it: devices that were removed or whose customers left, then attempts, then
-consents, then customers of whom nothing is left. A living consent keeps its customer, a living
-device its attempt.
+What hangs on something goes before it: devices that were removed or whose customers left, then
+attempts, then consents, then customers of whom nothing is left. A living consent keeps its
+customer, a living device its attempt. An agreement of which nothing has come, given by somebody
+who has not been here since, ends like one that was withdrawn; Podero is then asked to remove
+the user before the last is forgotten here.
 """
 
 from __future__ import annotations
@@ -34,6 +36,11 @@ logger = logging.getLogger(__name__)
 
 BATCH = 500
 
+# A user of whom Podero was never asked to let go.
+_PODERO_MAY_KEEP = Q(removal_wanted_at=None) & (
+    Q(podero_id__isnull=False) | Q(is_creation_in_doubt=True)
+)
+
 
 def erase_what_is_over(*, now: datetime) -> int:
     """Erase all that is over, in bounded batches; returns how many rows it were.
@@ -51,12 +58,14 @@ def erase_what_is_over(*, now: datetime) -> int:
             + _erase_devices(before, now=now)
             + _erase(_old_attempts(before), now=now, first=_let_go_of)
             + _erase(_old_consents(withdrawn_before), now=now)
+            + _erase(_lapsed_consents(withdrawn_before), now=now)
             + _erase_customers(before, now=now)
         )
         erased.update(done)
         return done.total()
 
     passes.repeat(erase_batch)
+    passes.repeat(lambda: _have_podero_forget(before, now=now))
     if erased:
         logger.info("Erased what is no longer needed", extra={"counts": dict(erased)})
     return erased.total()
@@ -83,15 +92,30 @@ def _old_consents(withdrawn_before: datetime) -> QuerySet[Consent]:
     return Consent.objects.filter(withdrawn_at__lt=withdrawn_before, attempts=None)
 
 
+def _lapsed_consents(before: datetime) -> QuerySet[Consent]:
+    """Agreements of which nothing is left, of customers not seen since, who link nothing."""
+    own = {"podero_user": OuterRef("podero_user")}
+    return Consent.objects.filter(
+        _not_seen_since(before, account="podero_user__account"),
+        ~Exists(Device.objects.filter(**own)),
+        ~Exists(OnboardingSession.objects.filter(**own)),
+        given_at__lt=before,
+        withdrawn_at=None,
+    )
+
+
+def _not_seen_since(before: datetime, *, account: str) -> Q:
+    return Q(**{f"{account}__last_login": None}) | Q(**{f"{account}__last_login__lt": before})
+
+
 def _dead_devices(before: datetime) -> QuerySet[Device]:
     over = Q(attempt__consent__withdrawn_at__lt=before) | Q(removed_at__lt=before)
     return Device.objects.off().filter(over, removal_due_at=None)
 
 
 def _empty_customers(before: datetime) -> QuerySet[PoderoUser]:
-    not_seen = Q(account__last_login=None) | Q(account__last_login__lt=before)
     return PoderoUser.objects.filter(
-        not_seen,
+        _not_seen_since(before, account="account"),
         consents=None,
         devices=None,
         attempts=None,
@@ -100,6 +124,17 @@ def _empty_customers(before: datetime) -> QuerySet[PoderoUser]:
         account__is_staff=False,
         account__is_superuser=False,
     )
+
+
+def _have_podero_forget(before: datetime, *, now: datetime) -> int:
+    """Want users removed at Podero who are to be forgotten here; returns how many it were."""
+    with transaction.atomic():
+        still_there = _empty_customers(before).filter(_PODERO_MAY_KEEP)
+        pks = list(still_there.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        _hold(pks)
+        for customer in still_there.filter(pk__in=pks):
+            customer.want_removal(now=now)
+    return len(pks)
 
 
 def _let_go_of(attempts: list[int]) -> None:
@@ -137,9 +172,10 @@ def _erase_devices(before: datetime, *, now: datetime) -> Counter[str]:
 
 def _erase_customers(before: datetime, *, now: datetime) -> Counter[str]:
     with transaction.atomic():
-        empty = list(_empty_customers(before).order_by("pk").values_list("pk", flat=True)[:BATCH])
+        forgotten = _empty_customers(before).filter(~_PODERO_MAY_KEEP)
+        empty = list(forgotten.order_by("pk").values_list("pk", flat=True)[:BATCH])
         _hold(empty)
-        rows = _empty_customers(before).filter(pk__in=empty)
+        rows = forgotten.filter(pk__in=empty)
         accounts = list(rows.values_list("account", flat=True))
         erased = _erase(rows, now=now)
         return erased + _erase(User.objects.filter(pk__in=accounts), now=now)

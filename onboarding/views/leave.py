@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.timesince import timesince
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.flows import withdrawal
@@ -29,7 +33,12 @@ def leave(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     return render(
         request,
         "onboarding/leave.html",
-        {"devices": devices, "makers": makers_of(devices), "has_consented": has_consented},
+        {
+            "devices": devices,
+            "makers": makers_of(devices),
+            "has_consented": has_consented,
+            "kept_for": _kept_for(),
+        },
     )
 
 
@@ -47,6 +56,7 @@ def left(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
             "customer": customer,
             "ended": ended,
             "makers": makers_of(ended.devices),
+            "kept_for": _kept_for(),
             "reasons": [] if _has_given_reason(request, customer) else LeavingReason.Reason,
         },
     )
@@ -62,6 +72,13 @@ def leaving_reason(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
         LeavingReason.add(LeavingReason.Reason(reason), day=timezone.now().date())
         request.session[_REASON_GIVEN] = _withdrawal_of(customer)
     return redirect("left")
+
+
+def _kept_for() -> dict[str, str]:
+    """How long what is recorded outlives a withdrawal, in words: "3 years"."""
+    now = timezone.now()
+    periods = {"consents": settings.RETAIN_CONSENTS_DAYS, "attempts": settings.RETAIN_ATTEMPTS_DAYS}
+    return {kind: timesince(now, now + timedelta(days=days)) for kind, days in periods.items()}
 
 
 def _has_given_reason(request: HttpRequest, customer: PoderoUser) -> bool:

@@ -549,6 +549,10 @@ GUARDS = (
     Guard("leaving: one reason", LEAVING, "if is_asked and reason in", "if reason in"),
     Guard("leaving: what remains is said", "onboarding/views/removal.py", '"makers": makers_of([device])',
           '"makers": []'),
+    Guard("retention: an agreement that came to nothing ends", "onboarding/flows/retention.py",
+          "            + _erase(_lapsed_consents(withdrawn_before), now=now)\n", ""),
+    Guard("retention: Podero is asked to forget first", "onboarding/flows/retention.py",
+          "_empty_customers(before).filter(~_PODERO_MAY_KEEP)", "_empty_customers(before)"),
     # --- Who is who ---
     Guard("hand-off: the e-mail is taken over", HANDOFF, "    _keep(visitor, customer, account)\n", ""),
     Guard("hand-off: the number alone tells who", HANDOFF,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from onboarding.flows import passes, retention, withdrawal
+from onboarding.flows.removal import due_customers
 from onboarding.flows.retention import erase_what_is_over
 from onboarding.models import (
     Consent,
@@ -100,14 +102,51 @@ def test_living_device_does_not_keep_how_its_login_was_renewed_long_ago() -> Non
     assert counts() == {"onboarding.Reconnection": 1}
 
 
-def test_living_consent_keeps_its_customer() -> None:
-    made_on(make_attempt(state=State.EXPIRED).podero_user)
+def test_agreement_of_which_nothing_came_ends_in_time_and_podero_is_asked_to_forget() -> None:
+    customer = made_on(make_attempt(state=State.EXPIRED).podero_user, podero_id=uuid4())
+    erase_what_is_over(now=LONG_OVER - timedelta(days=2))
+    assert (OnboardingSession.objects.count(), Consent.objects.count()) == (0, 1)
+
+    erase_what_is_over(now=LONG_OVER)
+    customer.refresh_from_db()
+    assert Consent.objects.count() == 0
+    assert customer.removal_due_at == LONG_OVER, "Podero is to remove the user before"
+    assert list(due_customers(now=LONG_OVER)) == [customer]
+
+    assert customer.record_removed(at=LONG_OVER)
+    erase_what_is_over(now=LONG_OVER)
+    assert (PoderoUser.objects.count(), User.objects.count()) == (0, 0)
+    assert counts()["onboarding.Consent"] == 1
+
+
+def test_customer_whom_podero_never_heard_of_is_forgotten_at_once() -> None:
+    made_on(make_attempt(state=State.FAILED).podero_user, podero_id=None)
 
     erase_what_is_over(now=LONG_OVER)
     erase_what_is_over(now=LONG_OVER)
 
-    assert OnboardingSession.objects.count() == 0
-    assert (Consent.objects.count(), PoderoUser.objects.count()) == (1, 1)
+    assert (Consent.objects.count(), PoderoUser.objects.count()) == (0, 0)
+
+
+def test_user_whose_making_is_in_doubt_is_looked_for_before_being_forgotten() -> None:
+    made_on(make_customer(), podero_id=None, is_creation_in_doubt=True)
+
+    erase_what_is_over(now=OVER)
+
+    assert PoderoUser.objects.get().is_being_removed
+
+
+def test_agreement_stays_while_its_customer_comes_or_has_a_device() -> None:
+    comes, steered = make_attempt(state=State.EXPIRED), make_device(confirmed_at=NOON)
+    make_consent(steered.podero_user)
+    seen = LONG_OVER - timedelta(days=1000)
+    User.objects.filter(pk=comes.podero_user.account_id).update(last_login=seen)
+
+    erase_what_is_over(now=LONG_OVER)
+    erase_what_is_over(now=LONG_OVER)
+
+    assert (Consent.objects.count(), PoderoUser.objects.count()) == (3, 2)
+    assert not PoderoUser.objects.exclude(removal_wanted_at=None).exists()
 
 
 def test_customer_who_left_goes_step_by_step_with_the_account() -> None:

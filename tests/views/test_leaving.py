@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail as outbox_of
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from playwright.sync_api import Page
 
@@ -18,6 +20,7 @@ from onboarding.models import Device, LeavingReason, Mail, OnboardingSession, Po
 from onboarding.models.removals import NOT_TO_BE_REMOVED
 from onboarding.states import State
 from onboarding.tasks import send_due_mails
+from onboarding.views.problems import bad_request, permission_denied, server_error
 from tests.factories import NOON, make_attempt, make_consent, make_customer, make_device
 from tests.journeys.customer import Customer, heading_of
 from tests.journeys.test_leaving import leave, link_a_device
@@ -282,6 +285,27 @@ def test_withdrawing_is_one_link_away_on_every_page(
     client: Client, device: Device, name: str
 ) -> None:
     assert f'href="{reverse("leave")}"' in client.get(reverse(name)).content.decode()
+
+
+@pytest.mark.parametrize("problem", [bad_request, permission_denied, server_error])
+def test_page_that_knows_no_request_leads_to_withdrawing_as_well(
+    rf: RequestFactory, problem: Callable[..., HttpResponse]
+) -> None:
+    assert f'href="{reverse("leave")}"' in problem(rf.get("/")).content.decode()
+
+
+def test_how_long_something_is_kept_is_said_before_and_after(
+    client: Client, device: Device, settings: Any
+) -> None:
+    settings.RETAIN_CONSENTS_DAYS, settings.RETAIN_ATTEMPTS_DAYS = 1461, 60
+    before = client.get(reverse("leave"))
+    withdrawal.withdraw(customer=device.podero_user, now=LATER)
+    after = client.get(reverse("left"))
+
+    for page in (before, after):
+        text = " ".join(page.content.decode().replace("\xa0", " ").split())
+        assert "erased 4 years after you withdraw" in text
+        assert "what you started is erased after 1 month, 4 weeks" in text
 
 
 # --- What got in the way? ---------------------------------------------------------------------

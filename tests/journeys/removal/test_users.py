@@ -7,11 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
 from onboarding.flows import removal
-from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.journeys.removal.steps import (
@@ -126,6 +128,26 @@ def test_whoever_comes_back_after_everything_was_removed_gets_a_user_of_their_ow
     assert is_steered(simulator, working)
     sweep_at(timezone.now() + timedelta(days=1))
     assert user_at_podero_by_id(simulator, new["id"])["deleted_at"] is None
+
+
+def test_whoever_removed_the_last_device_and_never_came_again_is_forgotten_at_podero_too(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    (device,) = Device.objects.all()
+    customer.browser.post(reverse("remove_device", args=[device.reference]))
+    years_later = timezone.now() + timedelta(days=settings.RETAIN_CONSENTS_DAYS + 1)
+    User.objects.update(last_login=timezone.now())
+    sweep_at(years_later - timedelta(days=2))
+    assert Consent.objects.exists()
+
+    sweep_at(years_later)
+    assert not Consent.objects.exists()
+    assert user_at_podero(simulator)["deleted_at"] is None
+    sweep_at(years_later + timedelta(minutes=1))
+
+    assert user_at_podero(simulator)["deleted_at"] is not None
+    assert not PoderoUser.objects.exists()
+    assert not User.objects.exists()
 
 
 def test_number_still_held_by_the_removed_user_is_for_support(
