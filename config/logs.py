@@ -49,8 +49,6 @@ _OWN_FIELDS = (
     "counts",
     "reason",
 )
-# What ends a line somewhere, steers a terminal, or turns the direction of what follows.
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def without_keys(text: str) -> str:

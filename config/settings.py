@@ -282,6 +282,8 @@ LOCALE_PATHS = [BASE_DIR / "onboarding" / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
+# How the admin writes times; customers' pages name their own form and the customer's time zone.
+FORMAT_MODULE_PATH = ["config.formats"]
 
 # --- Static files ---------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ BUGS: tuple[Bug, ...] = (
         "optimized",
         (
             "flows/keeping.py",
-            "if is_return_matched and finding.is_proven:",
+            "if is_return_matched and finding.is_named:",
             "if finding:",
         ),
     ),
@@ -107,11 +107,15 @@ BUGS: tuple[Bug, ...] = (
         (
             "flows/keeping.py",
             "        hold_consent(attempt)\n        for finding in findings:\n"
-            "            device = keep_device(attempt=attempt, found=finding.device, now=now)\n"
+            "            device = keep_device(\n"
+            "                attempt=attempt, found=finding.device, is_told=finding.is_told, now=now\n"
+            "            )\n"
             "            if device.is_removal_under_way(now=now):\n"
             "                raise BeingRemoved\n            is_doubtful",
             "        for finding in findings:\n"
-            "            device = keep_device(attempt=attempt, found=finding.device, now=now)\n"
+            "            device = keep_device(\n"
+            "                attempt=attempt, found=finding.device, is_told=finding.is_told, now=now\n"
+            "            )\n"
             "            is_doubtful",
         ),
     ),

@@ -4,12 +4,27 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.admin.read_only import ReadOnlyInline
 from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
 from onboarding.flows import removal
 from onboarding.models import ChargeWish, Device, Reconnection
+from onboarding.models.devices import Standing
+
+_STANDINGS: dict[Standing, Promise] = {
+    "being_removed": _("to be removed, or removed"),
+    "withdrawn": _("customer has withdrawn"),
+    "unconfirmed": _("waits for the customer to say that it is theirs"),
+    "missing": _("gone at Podero"),
+    "needs_customer": _("manufacturer's login waits for the customer"),
+    "working": _("optimized"),
+    "starting": _("to be optimized; Podero has not confirmed yet"),
+    "off": _("to be optimized, but switched off by somebody else"),
+    "pausing": _("paused; Podero has not confirmed yet"),
+    "paused": _("paused"),
+}
 
 
 class ReconnectionInline(ReadOnlyInline):
@@ -75,6 +90,7 @@ class DeviceAdmin(RemovableAdmin):
         "model",
         "linked_at",
         "confirmed_at",
+        "is_named_by_session",
         "is_holder_proven",
         "is_login_in_doubt",
         "is_optimization_wanted",
@@ -102,7 +118,7 @@ class DeviceAdmin(RemovableAdmin):
 
     @admin.display(description=_("how it stands"))
     def standing(self, device: Device) -> str:
-        return device.standing
+        return str(_STANDINGS[device.standing])
 
     @admin.display(description=_("last reported"))
     def reported(self, device: Device) -> str:

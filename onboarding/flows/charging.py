@@ -56,6 +56,14 @@ def do_not_charge_now(*, device: Device, now: datetime) -> None:
             _take_back(device, now=now)
 
 
+def take_back_unless_charging(*, device: Device, now: datetime) -> None:
+    """For a device that is paused: nothing begins to charge later because of what was wished."""
+    wish = ChargeWish.objects.filter(device=device, is_start=True).first()
+    waits = {"", Answer.ARMED, Answer.ACCEPTED}
+    if device.reported.is_boost_armed or (wish is not None and wish.answer in waits):
+        _take_back(device, now=now)
+
+
 def take_back_all(*, customer: PoderoUser, now: datetime) -> None:
     """For a customer who leaves: nothing charges any more because of what was wished here."""
     present = Device.objects.for_customer(customer).present()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -21,6 +20,8 @@ BATCH = 500
 
 # The attempts that a browser has come back with, and the device that each return named, if any.
 CameBack = Mapping[UUID, UUID | None]
+# What may have changed of a device while a word about it waited for whoever came back.
+_PROOF = ("is_holder_proven", "is_login_in_doubt", "is_named_by_session", "linked_at", "attempt")
 
 
 class ReturnedElsewhere(Exception):
@@ -38,8 +39,8 @@ def confirm_device(*, device: Device, came_back: CameBack, now: datetime) -> Non
     with transaction.atomic():
         keeping.hold_consent(device.attempt)
         # Whoever comes back elsewhere this moment waits here, or is seen.
-        attempts = list(_attempts_to_mind(device.podero_user_id, now=now).select_for_update())
-        device.refresh_from_db(fields=["is_holder_proven", "is_login_in_doubt"])
+        attempts = list(_attempts_to_mind(device.podero_user_id).select_for_update())
+        device.refresh_from_db(fields=_PROOF)
         word = _Word(device, attempts, came_back)
         if word.is_barred:
             raise ReturnedElsewhere
@@ -49,12 +50,12 @@ def confirm_device(*, device: Device, came_back: CameBack, now: datetime) -> Non
             device.attempt.note(Event.DEVICE_CONFIRMED, at=now, actor=Actor.CUSTOMER)
 
 
-def barred_devices(devices: Iterable[Device], *, came_back: CameBack, now: datetime) -> set[int]:
+def barred_devices(devices: Iterable[Device], *, came_back: CameBack) -> set[int]:
     """Those of one customer's `devices` that a "yes, mine" in this browser is not enough for."""
     asked = [each for each in devices if not (each.is_confirmed or each.is_holder_proven)]
     if not asked:
         return set()
-    attempts = list(_attempts_to_mind(asked[0].podero_user_id, now=now))
+    attempts = list(_attempts_to_mind(asked[0].podero_user_id))
     return {each.pk for each in asked if _Word(each, attempts, came_back).is_barred}
 
 
@@ -64,12 +65,18 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
     Until then they are to be off. Returns how many it were.
     """
     rows = Device.objects.all() if among is None else among
-    elsewhere = OnboardingSession.objects.that_came_back_elsewhere().filter(
-        Q(pk=OuterRef("attempt"))
-        | Q(started_at__lte=OuterRef("linked_at"), expires_at__gte=OuterRef("linked_at")),
+    elsewhere = OnboardingSession.objects.that_came_back_elsewhere()
+    own = elsewhere.filter(pk=OuterRef("attempt"))
+    others = elsewhere.filter(
         podero_user=OuterRef("podero_user"),
+        started_at__lte=OuterRef("linked_at"),
+        expires_at__gte=OuterRef("linked_at"),
     )
-    doubtful = rows.filter(Exists(elsewhere), confirmed_at__isnull=False, is_holder_proven=False)
+    doubtful = rows.filter(
+        Exists(own) | Exists(others) & Q(is_named_by_session=False),
+        confirmed_at__isnull=False,
+        is_holder_proven=False,
+    )
     recalled = 0
     for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
         recalled += recall(device, now=now)
@@ -86,20 +93,20 @@ def recall(device: Device, *, now: datetime) -> bool:
     return True
 
 
-def _attempts_to_mind(customer_id: int, *, now: datetime) -> OnboardingSessionQuerySet:
+def _attempts_to_mind(customer_id: int) -> OnboardingSessionQuerySet:
     own = OnboardingSession.objects.filter(podero_user=customer_id).order_by("pk")
-    return own.that_may_matter_for_devices(now=now)
+    return own.that_may_matter_for_devices()
 
 
 @dataclass(frozen=True)
 class _Word:
     """What "this is my device" counts for, said in a browser that has come back with `came_back`.
 
-    `attempts` are those of the customer that came back elsewhere or may still bring a device.
+    `attempts` are those of the customer that came back elsewhere or are unsettled.
     """
 
     device: Device
-    attempts: list[Any]
+    attempts: list[OnboardingSession]
     came_back: CameBack
 
     @property
@@ -125,16 +132,13 @@ class _Word:
 
     @property
     def _is_vouched_for(self) -> bool:
-        """Whether this browser came back with all of them, and the device can be no other's.
+        """Whether this browser came back with all of them, and no other may have brought it.
 
-        Where no return named it, it can be while another attempt may still bring a device.
+        That a return named it shows nothing: an address is edited easily.
         """
         needed = {attempt.reference for attempt in self._elsewhere or [self.device.attempt]}
         named = {self.came_back[reference] for reference in needed & self.came_back.keys()}
         if not needed <= self.came_back.keys() or not named <= {None, self.device.podero_id}:
             return False
-        return self.device.podero_id in named or not self._has_rivals(needed)
-
-    def _has_rivals(self, needed: set[UUID]) -> bool:
-        others = (attempt for attempt in self.attempts if attempt.pk != self.device.attempt_id)
-        return any(other.may_bring and other.reference not in needed for other in others)
+        others = (attempt for attempt in self.attempts if attempt.reference not in needed)
+        return not any(other.may_have_brought(self.device) for other in others)

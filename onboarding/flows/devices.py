@@ -96,7 +96,8 @@ def _record_switched(device: Device, *, is_active: bool, now: datetime) -> None:
         # A wish that changed during the call has set its own due time, which must stay.
         rows = Device.objects.filter(pk=device.pk, is_optimization_wanted=is_active)
         rows.update(next_try_at=None, checked_at=now)
-        device.attempt.note(Event.OPTIMIZATION_SWITCHED, at=now, actor=Actor.SYSTEM)
+        event = Event.OPTIMIZATION_ON if is_active else Event.OPTIMIZATION_OFF
+        device.attempt.note(event, at=now, actor=Actor.SYSTEM)
 
 
 def _record_not_switched(
@@ -178,7 +179,7 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
             device.record_missing(at=now)
     known = {device.podero_id for device in own}
     newcomers = [
-        Finding(found, is_proven=False) for found in named.values() if found.id not in known
+        Finding(found, is_named=False) for found in named.values() if found.id not in known
     ]
     if newcomers:
         _take_up_newcomers(customer, newcomers, now=now)

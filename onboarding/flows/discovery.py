@@ -21,31 +21,42 @@ Answer = TypeVar("Answer")
 class Finding:
     """A device that the API names as the customer's.
 
-    `is_proven` tells one that belongs to this very attempt (named by the return or by the
-    session) from one that merely turned up in the customer's collections meanwhile.
+    `is_named` tells one that the return or Podero's session names from one that merely turned up
+    in the customer's collections meanwhile; `is_told`, that it was the session. What a return
+    names stands in an address, which whoever opens it can edit.
     """
 
     device: podero.Device
-    is_proven: bool
+    is_named: bool
+    is_told: bool = False
 
 
 def find_named_device(*, client: podero.PoderoClient, attempt: OnboardingSession) -> list[Finding]:
-    """The device named by the return or else by the session's `object_id`; none or one.
+    """The device named by the return or by the session's `object_id`; none or one.
 
-    Raises podero.PoderoError when Podero could not be asked.
+    The session comes first where another attempt may have brought what the return names. Raises
+    podero.PoderoError when Podero could not be asked.
     """
     user_id = attempt.podero_user.podero_id
     if user_id is None:
         return []
     likely = podero.DeviceType(attempt.device_type) if attempt.device_type else None
 
-    def look(device_id: UUID | None) -> list[Finding]:
+    def look(device_id: UUID | None, *, is_told: bool) -> list[Finding]:
         if device_id is None:
             return []
         device = _unless_refused(lambda: client.find_device(user_id, device_id, device_type=likely))
-        return [Finding(device, is_proven=True)] if device is not None else []
+        return [Finding(device, is_named=True, is_told=is_told)] if device is not None else []
 
-    return look(attempt.returned_device_id) or look(_session_object(client, attempt))
+    def by_return() -> list[Finding]:
+        return look(attempt.returned_device_id, is_told=False)
+
+    def by_session() -> list[Finding]:
+        return look(_session_object(client, attempt), is_told=True)
+
+    if OnboardingSession.objects.that_compete_with(attempt).exists():
+        return by_session() or by_return()
+    return by_return() or by_session()
 
 
 def find_devices(
@@ -86,7 +97,7 @@ def find_newcomers(
         return device.created_at > gone_at and attempt.started_at > gone_at
 
     return [
-        Finding(device, is_proven=device.id == attempt.returned_device_id)
+        Finding(device, is_named=device.id == attempt.returned_device_id)
         for device in listed
         if is_new(device)
     ]

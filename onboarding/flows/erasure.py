@@ -54,7 +54,7 @@ def export_customer(*, customer: PoderoUser, now: datetime) -> dict[str, Any]:
             }
             for row in failed_sign_ins_of(customer)
         ],
-        "refused_links": [
+        "refused_links_and_looks": [
             {"since": row.started_at, "times": row.count} for row in tallies_of(customer)
         ],
         "seen_by_staff": [

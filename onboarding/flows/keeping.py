@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Min
 
 from onboarding import podero
 from onboarding.flows.discovery import Finding
@@ -43,22 +44,35 @@ def link_devices(
     with transaction.atomic():
         hold_consent(attempt)
         for finding in findings:
-            device = keep_device(attempt=attempt, found=finding.device, now=now)
+            device = keep_device(
+                attempt=attempt, found=finding.device, is_told=finding.is_told, now=now
+            )
             if device.is_removal_under_way(now=now):
                 raise BeingRemoved
-            is_doubtful = device.attempt_id != attempt.pk and is_in_doubt(device, attempt)
+            is_doubtful = is_in_doubt(device, attempt, is_told=finding.is_told)
             if is_doubtful or _is_unwanted_since(device, attempt):
                 continue
-            device.relink(attempt, at=now)
-            if is_return_matched and finding.is_proven:
+            _relink(device, attempt, finding, now=now)
+            if is_return_matched and finding.is_named:
                 accept_device(device, found=finding.device, now=now)
         attempt.mark_linked(at=now, actor=Actor.SYSTEM)
 
 
 def accept_device(device: Device, *, found: podero.Device | None = None, now: datetime) -> None:
-    """The customer is known to have linked it: it is theirs, and to be optimized."""
-    if device.record_holder(found) and not device.confirm(now=now):
+    """The browser that left came back with it: it is to be optimized.
+
+    It is the customer's for good where no other attempt may have brought it; else that counts as
+    their word, which is taken back when somebody else comes back with the other.
+    """
+    is_accepted = bool(rivals(device)) or device.record_holder(found)
+    if is_accepted and not device.confirm(now=now):
         device.want_optimization(is_wanted=True, now=now)
+
+
+def rivals(device: Device) -> list[OnboardingSession]:
+    """Other attempts of its customer that may have brought the device, with whomever."""
+    attempts = OnboardingSession.objects.that_compete_with(device.attempt)
+    return [each for each in attempts if each.may_have_brought(device)]
 
 
 def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:
@@ -73,7 +87,7 @@ def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now:
             if device.is_removal_under_way(now=now):
                 raise BeingRemoved
             if device.is_removed:
-                device.relink(attempt, at=now)
+                _relink(device, attempt, finding, now=now)
             attempt.note(Event.MORE_FOUND, at=now, actor=Actor.SYSTEM)
 
 
@@ -103,7 +117,7 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
             consent__withdrawn_at=None, podero_id__isnull=False, next_try_at__isnull=False
         ).exists()
         for finding in findings:
-            if finding.device.id in agreed_anew or (is_awaited_anew and not finding.is_proven):
+            if finding.device.id in agreed_anew or (is_awaited_anew and not finding.is_named):
                 continue
             try:
                 device = keep_device(attempt=attempt, found=finding.device, now=now)
@@ -115,12 +129,13 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     return is_undone
 
 
-def is_in_doubt(device: Device, attempt: OnboardingSession) -> bool:
+def is_in_doubt(device: Device, attempt: OnboardingSession, *, is_told: bool = False) -> bool:
     """Whether a renewed login, or a return elsewhere with another attempt, has left a doubt.
 
-    An address does not clear it: it is edited easily, or kept back from earlier.
+    An address does not clear it: it is edited easily, or kept back from earlier. Where it
+    `is_told` by Podero's session that this attempt brought it, another has not.
     """
-    if device.is_login_in_doubt or device.is_holder_proven:
+    if device.is_login_in_doubt or device.is_holder_proven or is_told:
         return device.is_login_in_doubt
     own = OnboardingSession.objects.for_customer(attempt.podero_user).exclude(pk=attempt.pk)
     return any(each.may_have_brought(device) for each in own.that_came_back_elsewhere())
@@ -136,7 +151,13 @@ def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:
     return unwanted_at is not None and returned_at is not None and unwanted_at > returned_at
 
 
-def keep_device(*, attempt: OnboardingSession, found: podero.Device, now: datetime) -> Device:
+def keep_device(
+    *,
+    attempt: OnboardingSession,
+    found: podero.Device,
+    is_told: bool = False,
+    now: datetime,
+) -> Device:
     """The row of a device that the API named as this customer's. Raises DeviceOfAnother."""
     is_off = found.is_smart_optimization_active is False
     device, is_new = Device.objects.get_or_create(
@@ -147,7 +168,8 @@ def keep_device(*, attempt: OnboardingSession, found: podero.Device, now: dateti
             "device_type": found.device_type,
             "manufacturer": found.manufacturer,
             "model": found.model,
-            "linked_at": now,
+            "linked_at": _turned_up_at(attempt, now=now),
+            "is_named_by_session": is_told,
             "is_optimization_active": bool(found.is_smart_optimization_active),
             "is_optimization_in_doubt": found.is_smart_optimization_active is None,
             "is_authenticated": found.is_authenticated is not False,
@@ -165,3 +187,20 @@ def keep_device(*, attempt: OnboardingSession, found: podero.Device, now: dateti
     if not is_new:
         device.record_seen(found, at=now)
     return device
+
+
+def _relink(device: Device, attempt: OnboardingSession, finding: Finding, *, now: datetime) -> None:
+    was_to_go = device.is_removal_wanted
+    turned_up_at = _turned_up_at(attempt, now=now)
+    device.relink(attempt, at=turned_up_at, is_named_by_session=finding.is_told)
+    if was_to_go:
+        # What is told of it was not kept until now.
+        device.record_seen(finding.device, at=now)
+
+
+def _turned_up_at(attempt: OnboardingSession, *, now: datetime) -> datetime:
+    """Now, or when the first form ran out that may have brought what we learn of this late."""
+    own = OnboardingSession.objects.for_customer(attempt.podero_user)
+    awaited = own.filter(podero_id__isnull=False, next_try_at__isnull=False, expires_at__lt=now)
+    first = awaited.aggregate(first=Min("expires_at"))["first"]
+    return first or now

@@ -13,7 +13,7 @@ from django.urls import reverse
 from onboarding import podero
 from onboarding.flows import failures, podero_users, schedule
 from onboarding.log_context import lines_name
-from onboarding.models import InvalidTransition, OnboardingSession
+from onboarding.models import Consent, InvalidTransition, OnboardingSession
 from onboarding.models.attempts import last_moment_of
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
 from onboarding.states import Actor, Event, FailureCode
@@ -43,6 +43,9 @@ def open_hosted_form(
     token = fresh_token()
     if not attempt.claim(now=now, return_token_hash=kept_hash_of(token)):
         raise AlreadyOpening
+    if not Consent.objects.filter(pk=attempt.consent_id, withdrawn_at=None).exists():
+        _fail(attempt, FailureCode.WITHDRAWN, now=now)
+        raise UnableToOpen
     if not attempt.podero_user.effective_price_zone:
         _fail(attempt, FailureCode.PRICE_ZONE_MISSING, now=now)
         raise UnableToOpen

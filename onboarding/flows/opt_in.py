@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from onboarding.flows import reminders, throttling
+from onboarding.flows import keeping, reminders, throttling
 from onboarding.models import Consent, ConsentText, Mail, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event, State
 
@@ -96,6 +96,7 @@ def continue_attempt(
     try:
         with transaction.atomic():
             _make_room(attempt.podero_user, submission, now=now)
+            keeping.hold_consent(attempt)
             successor = OnboardingSession.objects.create(
                 podero_user=attempt.podero_user,
                 consent=attempt.consent,
@@ -107,6 +108,8 @@ def continue_attempt(
             attempt.note(Event.CONTINUED, at=now, actor=Actor.CUSTOMER)
             successor.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
             reminders.plan_reminder(attempt=successor, now=now)
+    except keeping.HasLeft as error:
+        raise UnableToContinue from error
     except IntegrityError:
         return OnboardingSession.objects.get(submission=submission, podero_user=attempt.podero_user)
     return successor

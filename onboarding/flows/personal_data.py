@@ -120,6 +120,7 @@ HELD = (
             "external_device_id",
             "linked_at",
             "confirmed_at",
+            "is_named_by_session",
             "is_holder_proven",
             "is_login_in_doubt",
             "is_optimization_wanted",
@@ -236,14 +237,23 @@ FOUND_OTHERWISE: dict[type[Model], str] = {
     Session: "sign-ins: known only from what is inside a row",
     LogEntry: "what staff did in the admin to rows of this customer",
     AccessAttempt: "wrong passwords of the last minutes: the account stands in it as a digest",
-    Tally: "refused links of the last minutes: the customer stands in it as a digest",
+    Tally: "refused links and looks of the last hour: the customer stands in it as a digest",
 }
 
 
 def sign_ins_of(customer: PoderoUser) -> Iterator[Session]:
-    """Browsers in which the customer is signed in: every sign-in has to be opened to know."""
+    """Browsers in which the customer is signed in, or nobody is who came back for the customer.
+
+    Every sign-in has to be opened to know.
+    """
+    own = (customer.attempts, Reconnection.objects.for_customer(customer))
+    ways_back = [str(pk) for rows in own for pk in rows.values_list("reference", flat=True)]
     for session in Session.objects.order_by("pk").iterator(chunk_size=500):
-        if session.get_decoded().get("_auth_user_id") == str(customer.account_id):
+        held = session.get_decoded()
+        signed_in = held.get("_auth_user_id")
+        if signed_in == str(customer.account_id) or (
+            signed_in is None and any(reference in str(held) for reference in ways_back)
+        ):
             yield session
 
 
@@ -262,8 +272,9 @@ def failed_sign_ins_of(customer: PoderoUser) -> QuerySet[AccessAttempt]:
 
 
 def tallies_of(customer: PoderoUser) -> QuerySet[Tally]:
-    digest = throttling.handoff_digest(customer_number=customer.external_user_id)
-    return Tally.objects.filter(digest=digest)
+    number = customer.external_user_id
+    counted = (throttling.handoff_digest, throttling.look_digest)
+    return Tally.objects.filter(digest__in=[digest(customer_number=number) for digest in counted])
 
 
 def told_of(held: Held, customer: PoderoUser) -> list[dict[str, Any]]:

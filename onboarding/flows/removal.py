@@ -44,10 +44,10 @@ def want_device_removed(*, device: Device, now: datetime) -> bool:
         device.refresh_from_db()
         if device.is_removal_wanted:
             return False
+        charging.take_back_if_asked(device=device, now=now)
         device.want_optimization(is_wanted=False, now=now)
         device.want_removal(now=now)
         device.attempt.note(Event.REMOVAL_WANTED, at=now, actor=Actor.CUSTOMER)
-        charging.take_back_if_asked(device=device, now=now)
     return True
 
 
@@ -208,7 +208,7 @@ def _undo_what_turned_up(
     known = set(Device.objects.for_customer(customer).values_list("podero_id", flat=True))
     # One that was removed and is still listed is let be, unless it is steered.
     unexpected = [
-        Finding(device, is_proven=False)
+        Finding(device, is_named=False)
         for device in listed
         if device.id not in known or device.is_smart_optimization_active
     ]

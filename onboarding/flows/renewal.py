@@ -122,7 +122,7 @@ def _newcomers(reconnection: Reconnection, listed: list[podero.Device]) -> tuple
     known = set(Device.objects.filter(podero_id__in=ids).values_list("podero_id", flat=True))
     since = (reconnection.opened_at or reconnection.started_at) - CLOCK_TOLERANCE
     return tuple(
-        Newcomer(device, is_proven=False)
+        Newcomer(device, is_named=False)
         for device in listed
         if device.id not in known and device.created_at is not None and device.created_at >= since
     )

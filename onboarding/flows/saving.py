@@ -51,7 +51,8 @@ def fetch_savings(*, client: podero.PoderoClient, device: Device, now: datetime)
         )
     except podero.PoderoError as error:
         return _record_not_told(device, error, now=now)
-    Device.objects.filter(pk=device.pk).update(savings=Saved.of(told).as_json())
+    still_wanted = Device.objects.filter(pk=device.pk, removal_wanted_at=None)
+    still_wanted.update(savings=Saved.of(told).as_json())
     return True
 
 

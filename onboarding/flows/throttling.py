@@ -21,6 +21,8 @@ from onboarding.models import OnboardingSession, PoderoUser, Reconnection, Tally
 TALLY_LIFETIME = timedelta(hours=1)
 # A customer may start so many times an hour's worth of attempts, or of reconnections, in a day.
 HOURS_IN_A_DAY_OF_ATTEMPTS = 3
+# However often "check again" is pressed, on whatever page. The pages look by themselves as well.
+LOOKS_A_MINUTE = 6
 
 
 class TooOften(Exception):
@@ -62,8 +64,20 @@ def count_refused_handoff(*, address: str, customer_number: str, now: datetime) 
         raise TooOften(retry_at=max(full))
 
 
+def may_look_again(*, customer: PoderoUser, now: datetime) -> bool:
+    """Whether Podero is to be asked because the customer presses "check again"; counts that."""
+    if not settings.IS_THROTTLED:
+        return True
+    digest = look_digest(customer_number=customer.external_user_id)
+    return Tally.add(digest, at_most=LOOKS_A_MINUTE, period=timedelta(minutes=1), now=now) is None
+
+
 def handoff_digest(*, customer_number: str) -> str:
     return digest_of("handoff-account", customer_number)
+
+
+def look_digest(*, customer_number: str) -> str:
+    return digest_of("look", customer_number)
 
 
 def check_attempts(*, customer: PoderoUser, now: datetime) -> None:

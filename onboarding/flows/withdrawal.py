@@ -20,7 +20,7 @@ from onboarding.models import (
     OnboardingSession,
     PoderoUser,
 )
-from onboarding.states import Event, State
+from onboarding.states import Actor, Event, State
 
 logger = logging.getLogger(__name__)
 
@@ -69,12 +69,15 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
             customer.want_removal(now=now)
         if newest is not None and settings.IS_MAIL_ON:
             Mail.objects.create(consent=newest, kind=Mail.Kind.WITHDRAWAL, next_try_at=now)
+        charging.take_back_all(customer=customer, now=now)
         devices = list(Device.objects.for_customer(customer).present().order_by("pk"))
         for device in devices:
             device.want_optimization(is_wanted=False, now=now)
             if newest is not None or not device.is_removal_wanted:
                 device.want_removal(now=now)
-        charging.take_back_all(customer=customer, now=now)
+        linked = customer.attempts.filter(state=State.LINKED, consent__withdrawn_at=now)
+        for attempt in linked.order_by("pk"):
+            attempt.note(Event.WITHDRAWN, at=now, actor=Actor.CUSTOMER)
     for attempt in customer.attempts.filter(state__in=[State.STARTED, State.OPEN]):
         try:
             attempt.mark_cancelled(at=now, event=Event.WITHDRAWN)

@@ -90,10 +90,22 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         """Those with which a browser came back in which the customer was not signed in."""
         return self.filter(foreign_return_at__isnull=False)
 
-    def that_may_matter_for_devices(self, *, now: datetime) -> OnboardingSessionQuerySet:
-        """Those that came back elsewhere or `may_bring` a device, as each is told to."""
-        told = self.annotate(may_bring=_may_bring_a_device(now) & Q(podero_id__isnull=False))
-        return told.filter(Q(foreign_return_at__isnull=False) | Q(may_bring=True))
+    def unsettled(self) -> OnboardingSessionQuerySet:
+        """Those whose form somebody else may have finished, or may yet.
+
+        Settled are those to which Podero's session gave a device whose login the customer holds.
+        """
+        own = Q(devices__is_named_by_session=True, devices__is_holder_proven=True)
+        settled = OnboardingSession.objects.filter(own).values("pk")
+        return self.filter(podero_id__isnull=False).exclude(pk__in=settled)
+
+    def that_compete_with(self, attempt: OnboardingSession) -> OnboardingSessionQuerySet:
+        """Others of its customer that may have brought what a return with it names."""
+        return self.filter(podero_user=attempt.podero_user_id).exclude(pk=attempt.pk).unsettled()
+
+    def that_may_matter_for_devices(self) -> OnboardingSessionQuerySet:
+        """Those that came back elsewhere, and those that are `unsettled`."""
+        return self.filter(Q(foreign_return_at__isnull=False) | Q(pk__in=self.unsettled()))
 
     def due(self, *states: State, now: datetime) -> OnboardingSessionQuerySet:
         """Those to be taken up now, the one that waits longest first."""
@@ -258,9 +270,12 @@ class OnboardingSession(Claimable):
         return self.has_hosted_session and self.state in AWAITING_DEVICE
 
     def may_have_brought(self, device: Device) -> bool:
-        """Whether the device turned up with this attempt, or while its form could be finished."""
-        if self.pk == device.attempt_id:
-            return True
+        """Whether the device turned up with this attempt, or while its form could be finished.
+
+        Where Podero's session of another attempt names it, it was that one.
+        """
+        if self.pk == device.attempt_id or device.is_named_by_session:
+            return self.pk == device.attempt_id
         over_at = self.expires_at or self.started_at
         return self.started_at <= device.linked_at <= over_at
 

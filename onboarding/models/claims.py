@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 # Longer than all calls of one flow together; after it a claim counts as left by a killed process.
 CLAIM_LIFETIME = timedelta(minutes=2)
@@ -28,9 +29,11 @@ class Claimable(models.Model):
     its own claim, so a process that lost its claim meanwhile changes nothing.
     """
 
-    claimed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    tries = models.PositiveIntegerField(default=0, editable=False)
-    next_try_at = models.DateTimeField(null=True, blank=True, editable=False)
+    claimed_at = models.DateTimeField(
+        _("being worked on since"), null=True, blank=True, editable=False
+    )
+    tries = models.PositiveIntegerField(_("tries"), default=0, editable=False)
+    next_try_at = models.DateTimeField(_("due next"), null=True, blank=True, editable=False)
 
     class Meta:
         abstract = True

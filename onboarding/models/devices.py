@@ -52,6 +52,8 @@ ChargeState = Literal[
 ]
 # The device itself reports every 5 to 15 minutes at Podero.
 REPORTING_PERIOD = timedelta(minutes=15)
+# What is kept of a device while it is linked, and for nothing after that.
+NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", "report": {}, "savings": {}}
 CHARGEABLE = (DeviceType.EV, DeviceType.WB)
 
 
@@ -83,8 +85,12 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         ).order_by("next_try_at", "pk")
 
     def unread_since(self, moment: datetime) -> DeviceQuerySet:
-        """Those that Podero is to be asked about again, the one read longest ago first."""
+        """Those that Podero is to be asked about again, the one read longest ago first.
+
+        Of one that is to be removed no more is wanted than that it is off.
+        """
         unread = self.filter(checked_at__lte=moment, missing_since=None, removed_at=None)
+        unread = unread.exclude(removal_wanted_at__isnull=False, pk__in=self.off())
         return unread.filter(podero_user__podero_id__isnull=False).order_by("checked_at", "pk")
 
 
@@ -97,6 +103,8 @@ class Device(Removable, Claimable):
     before the customer confirmed the device, and nothing any more once it is to be removed: only
     linking it again brings it back. `report` is what Podero last told of its state, and
     `savings` of what optimization saved; see `models/reports.py` and `models/savings.py`.
+    `linked_at` is when it turned up, and no later than a form ran out that may have brought it.
+    `is_named_by_session` tells that Podero's own session says that `attempt` brought it.
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
     browser came back from there. `is_login_in_doubt` tells that another account has been signed in
     to in its place since, by whomever: only signing in there once more can prove it then.
@@ -119,6 +127,7 @@ class Device(Removable, Claimable):
     external_device_id = models.CharField(_("manufacturer's id"), max_length=255, blank=True)
     linked_at = models.DateTimeField(_("linked"))
     confirmed_at = models.DateTimeField(_("confirmed by the customer"), null=True, blank=True)
+    is_named_by_session = models.BooleanField(_("named by Podero's session"), default=False)
     is_holder_proven = models.BooleanField(_("customer holds the login"), default=False)
     is_login_in_doubt = models.BooleanField(_("another login was put behind it"), default=False)
     is_optimization_wanted = models.BooleanField(_("optimization wanted"), default=False)
@@ -352,7 +361,9 @@ class Device(Removable, Claimable):
         self._set(**fields)
         return True
 
-    def relink(self, attempt: OnboardingSession, *, at: datetime) -> None:
+    def relink(
+        self, attempt: OnboardingSession, *, at: datetime, is_named_by_session: bool = False
+    ) -> None:
         """Take over that a newer attempt linked the device again.
 
         It is not to be removed any more, or is back. What was confirmed before that, or under a
@@ -360,7 +371,13 @@ class Device(Removable, Claimable):
         """
         if self.attempt_id == attempt.pk:
             return
-        fields: dict[str, Any] = {"attempt": attempt, "linked_at": at, "is_holder_proven": False}
+        fields: dict[str, Any] = {
+            "attempt": attempt,
+            "is_named_by_session": is_named_by_session,
+            "is_holder_proven": False,
+        }
+        if self.is_removed:
+            fields["linked_at"] = at
         if self.is_removal_wanted or self.attempt.consent.withdrawn_at is not None:
             fields |= {
                 "confirmed_at": None,
@@ -385,6 +402,12 @@ class Device(Removable, Claimable):
             return False
         self._set(**fields)
         return True
+
+    def want_removal(self, *, now: datetime) -> None:
+        """State the wish, and forget what has been told of the device: that is not needed now."""
+        super().want_removal(now=now)
+        Device.objects.filter(pk=self.pk).update(**NOTHING_TOLD)
+        self._set(**NOTHING_TOLD)
 
     def doubt_login(self) -> bool:
         """Another account may stand behind it than the one that it was linked with.
@@ -440,19 +463,20 @@ class Device(Removable, Claimable):
         is wanted is shown, not fought: the retailer or Podero may have switched it off. On without
         being wanted, it is to be switched off. The manufacturer's id stays, so that whoever reads
         it next sees that another one stands behind it, until the customer has proved that login.
+        Of a device that is to be removed only that it is there, and steered or not.
         """
-        told_id = "" if self.stands_for_another(found) else found.external_device_id
-        fields: dict[str, Any] = {
-            "manufacturer": found.manufacturer or self.manufacturer,
-            "model": found.model or self.model,
-            "is_authenticated": found.is_authenticated is not False,
-            "is_action_needed": found.is_action_needed,
-            "external_device_id": told_id or self.external_device_id,
-            "connection_status": found.connection_status[:20],
-            "checked_at": at,
-            "missing_since": None,
-            "report": Report.of(found).as_json(),
-        }
+        fields: dict[str, Any] = {"checked_at": at, "missing_since": None}
+        if not self.is_removal_wanted:
+            told_id = "" if self.stands_for_another(found) else found.external_device_id
+            fields |= {
+                "manufacturer": found.manufacturer or self.manufacturer,
+                "model": found.model or self.model,
+                "is_authenticated": found.is_authenticated is not False,
+                "is_action_needed": found.is_action_needed,
+                "external_device_id": told_id or self.external_device_id,
+                "connection_status": found.connection_status[:20],
+                "report": Report.of(found).as_json(),
+            }
         if found.is_smart_optimization_active is not None:
             fields["is_optimization_active"] = found.is_smart_optimization_active
             if found.is_smart_optimization_active and not self.is_optimization_wanted:
@@ -460,6 +484,7 @@ class Device(Removable, Claimable):
         rows = Device.objects.filter(
             pk=self.pk,
             is_optimization_wanted=self.is_optimization_wanted,
+            removal_wanted_at=self.removal_wanted_at,
             checked_at__lte=at,
         )
         if rows.update(**fields):

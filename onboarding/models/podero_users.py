@@ -67,7 +67,9 @@ class PoderoUser(Removable, Claimable):
     external_user_id = models.CharField(_("customer number"), max_length=128, unique=True)
     email = models.EmailField(_("e-mail"), db_index=True)
     podero_id = models.UUIDField(_("Podero user"), null=True, blank=True, unique=True)
-    is_creation_in_doubt = models.BooleanField(default=False, editable=False)
+    is_creation_in_doubt = models.BooleanField(
+        _("perhaps made at Podero"), default=False, editable=False
+    )
     language = models.CharField(_("language"), max_length=35, blank=True)
     price_zone = models.CharField(_("price zone"), max_length=16, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
-from onboarding.models import PoderoUser, Reconnection
+from onboarding.models import PoderoUser
 
 Params = ParamSpec("Params")
 
@@ -68,7 +68,8 @@ def is_way_back(path: str) -> bool:
 def remembered_page(request: HttpRequest, customer: PoderoUser) -> str:
     """Where a stranger wanted to go before being sent to the entrance; once.
 
-    Nothing when the page belongs to another customer, who used this browser before.
+    Nothing when the page belongs to another customer, who used this browser before. Where it is
+    the way back from Podero, whoever signs in is to learn that it was not theirs.
     """
     path = str(request.session.pop(_RETURN_TO, "") or "")
     try:
@@ -77,7 +78,7 @@ def remembered_page(request: HttpRequest, customer: PoderoUser) -> str:
         return ""
     is_theirs = (
         reference is None
+        or is_way_back(path)
         or customer.attempts.filter(reference=reference).exists()
-        or Reconnection.objects.for_customer(customer).filter(reference=reference).exists()
     )
     return path if is_theirs else ""

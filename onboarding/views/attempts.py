@@ -53,9 +53,7 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "customer": customer,
             "devices": devices,
             "is_settled": not any(device.is_switch_pending for device in devices),
-            "barred": confirming.barred_devices(
-                devices, came_back=came_back_with(request), now=timezone.now()
-            ),
+            "barred": confirming.barred_devices(devices, came_back=came_back_with(request)),
             "successor": shown.successor,
             "form": SubmissionForm(),
             "tries_by_itself": _next_try_ms(shown),
@@ -129,10 +127,15 @@ def continue_attempt(request: HttpRequest, customer: PoderoUser, reference: UUID
 @require_http_methods(["GET", "HEAD", "POST"])
 @customer_required
 def check_attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
-    """Ask Podero again now: after a return, or because the customer finished on another phone."""
+    """Ask Podero again now: after a return, or because the customer finished on another phone.
+
+    Pressed again and again, Podero is not asked each time; what has come of it shows anyway.
+    """
     shown = _attempt(customer, reference)
     if request.method == "POST":
         ask = returning.verify_return if shown.state == State.RETURNED else lookups.look_up_attempt
         with suppress(TooManyWaiting), place_in_line() as client:
-            ask(client=client, attempt=shown, now=timezone.now())
+            now = timezone.now()
+            if throttling.may_look_again(customer=customer, now=now):
+                ask(client=client, attempt=shown, now=now)
     return redirect("attempt", shown.reference)

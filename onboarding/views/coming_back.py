@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from functools import wraps
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 _CAME_BACK = "came_back_with"
 _REMEMBERED = 20
@@ -56,6 +57,13 @@ def remember_coming_back(request: HttpRequest, reference: UUID, device_id: UUID 
 
 def has_come_back(request: HttpRequest, reference: UUID) -> bool:
     return reference in came_back_with(request)
+
+
+def return_of_another(request: HttpRequest, reference: UUID) -> HttpResponse:
+    """What whoever is signed in now is told of a return that is not theirs; raises Http404."""
+    if not has_come_back(request, reference):
+        raise Http404
+    return redirect("return_other_customer")
 
 
 def device_id_come_back_with(request: HttpRequest, reference: UUID) -> UUID | None:

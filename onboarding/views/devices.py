@@ -64,9 +64,7 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
             "old_before": now - _OLD,
             "status_url": resolve_url("devices_status") + ("?aged=1" if is_stale else ""),
             "news": _fingerprint(shown, is_aged=is_stale),
-            "barred": confirming.barred_devices(
-                shown, came_back=came_back_with(request), now=timezone.now()
-            ),
+            "barred": confirming.barred_devices(shown, came_back=came_back_with(request)),
         },
     )
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import confirming, devices, keeping, reconnecting, throttling
 from onboarding.models import Device, PoderoUser, Reconnection
+from onboarding.models.reconnections import ReconnectionQuerySet
 from onboarding.tasks import nudge, refresh_devices, take_up_reconnection
 from onboarding.views.access import customer_required, signed_in_customer, to_entrance
 from onboarding.views.coming_back import (
@@ -22,6 +23,7 @@ from onboarding.views.coming_back import (
     has_come_back,
     remember_coming_back,
     return_address,
+    return_of_another,
 )
 from onboarding.views.leaving import has_left_with, remember_leaving
 from onboarding.views.problems import too_often
@@ -72,9 +74,7 @@ def reconnection(request: HttpRequest, customer: PoderoUser, reference: UUID) ->
             "customer": customer,
             "device": shown.device,
             "asked": asked if shown.is_final else [],
-            "barred": confirming.barred_devices(
-                asked, came_back=came_back_with(request), now=timezone.now()
-            ),
+            "barred": confirming.barred_devices(asked, came_back=came_back_with(request)),
         },
     )
 
@@ -98,9 +98,13 @@ def reconnection_status(request: HttpRequest, reference: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @customer_required
 def check_reconnection(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
-    """Ask Podero again now."""
+    """Ask Podero again now; pressed again and again, not each time."""
     shown = _reconnection(customer, reference)
-    if request.method == "POST" and shown.state == Reconnection.State.RETURNED:
+    if (
+        request.method == "POST"
+        and shown.state == Reconnection.State.RETURNED
+        and throttling.may_look_again(customer=customer, now=timezone.now())
+    ):
         _take_up(shown)
     return redirect("reconnection", shown.reference)
 
@@ -139,7 +143,9 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
 @customer_required
 def resume(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
     """The customer has signed in in the browser that came back: now the return is theirs."""
-    found = _reconnection(customer, reference)
+    found = _own(customer).filter(reference=reference).first()
+    if found is None:
+        return return_of_another(request, reference)
     if request.method == "GET" and has_come_back(request, reference):
         device_id = device_id_come_back_with(request, reference)
         _take_up_success(request, found, device_id=device_id)
@@ -147,8 +153,11 @@ def resume(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpR
 
 
 def _reconnection(customer: PoderoUser, reference: UUID) -> Reconnection:
-    own = Reconnection.objects.for_customer(customer).with_device()
-    return get_object_or_404(own, reference=reference)
+    return get_object_or_404(_own(customer), reference=reference)
+
+
+def _own(customer: PoderoUser) -> ReconnectionQuerySet:
+    return Reconnection.objects.for_customer(customer).with_device()
 
 
 def _note_foreign(request: HttpRequest, found: Reconnection) -> HttpResponse:

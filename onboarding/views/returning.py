@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
@@ -27,6 +27,7 @@ from onboarding.views.coming_back import (
     has_come_back,
     remember_coming_back,
     return_address,
+    return_of_another,
 )
 from onboarding.views.leaving import has_left_with
 
@@ -73,9 +74,15 @@ def other_customer(request: HttpRequest) -> HttpResponse:
 @require_safe
 @customer_required
 def resume(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
-    """The customer has signed in in the browser that came back: now the return is theirs."""
+    """The customer has signed in in the browser that came back: now the return is theirs.
+
+    Unless it is another's: somebody may have been led to Podero's page by a link that was not
+    made for them.
+    """
     own = OnboardingSession.objects.for_customer(customer).select_related("consent")
-    attempt = get_object_or_404(own, reference=reference)
+    attempt = own.filter(reference=reference).first()
+    if attempt is None:
+        return return_of_another(request, reference)
     attempt.podero_user = customer
     if request.method == "GET" and has_come_back(request, reference):
         device_id = device_id_come_back_with(request, reference)

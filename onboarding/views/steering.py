@@ -25,6 +25,7 @@ def pause(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpRe
     if request.method == "POST":
         pausing.pause_device(device=device, now=timezone.now())
         _switch(device)
+        _carry_out_wish(device)
     return _to_card(device)
 
 

@@ -79,6 +79,9 @@ def test_device_tells_support_what_podero_told_and_what_the_customer_wished(
     assert "battery_level: 62" in text
     assert "2026-02-01 – 2026-02-28: 12.40 EUR" in text
     assert "charge now: no answer yet" in text
+    assert f"{NOON:%-d %b %Y, %H:%M:%S} UTC" in text
+    assert "waits for the customer to say that it is theirs" in text
+    assert "Django administration" not in text
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from contextlib import nullcontext
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -23,7 +24,7 @@ from django.utils import timezone
 
 from onboarding import tasks
 from onboarding.flows import throttling, withdrawal
-from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD
+from onboarding.flows.personal_data import FOUND_OTHERWISE, HELD, sign_ins_of
 from onboarding.models import (
     Breaker,
     ChargeWish,
@@ -32,11 +33,13 @@ from onboarding.models import (
     JobRun,
     LeavingReason,
     Mail,
+    OnboardingSession,
     PoderoUser,
     Reconnection,
     Tally,
     UsedHandoff,
 )
+from onboarding.models.return_tokens import fresh_token, kept_hash_of
 from onboarding.states import Actor, Event, State
 from tests.factories import (
     NOON,
@@ -107,7 +110,6 @@ def everything_of(number: str) -> PoderoUser:
         attempt=attempt,
         manufacturer=f"maker-{number}",
         model=f"model-{number}",
-        external_device_id=f"serial-{number}",
     )
     ChargeWish.objects.create(
         device=device, is_start=False, wished_at=NOON, answer="taken_back", answered_at=NOON
@@ -131,6 +133,8 @@ def everything_of(number: str) -> PoderoUser:
         change_message=f"looked at {number}",
     )
     withdrawal.withdraw(customer=customer, now=NOON)
+    # Leaving has emptied it; here a row is to be full.
+    Device.objects.filter(pk=device.pk).update(external_device_id=f"serial-{number}")
     return customer
 
 
@@ -158,6 +162,8 @@ def written_anywhere(markers: set[str]) -> set[str]:
 
 def run(command: str, number: str, *more: str) -> str:
     out = StringIO()
+    if command == "erase_customer" and "--no-input" not in more:
+        more = ("--no-input", *more)
     call_command(command, "--customer", number, *more, stdout=out)
     return out.getvalue()
 
@@ -179,7 +185,7 @@ def test_export_tells_everything_but_keys_and_nothing_of_others() -> None:
     assert told["consents"][0]["text"] == told["words"][0]["digest"]
     assert told["attempts"][1]["continues"] == told["attempts"][0]["reference"]
     assert (len(told["sign_ins"]), len(told["seen_by_staff"])) == (1, 1)
-    (failed,), (refused,) = told["failed_sign_ins"], told["refused_links"]
+    (failed,), (refused,) = told["failed_sign_ins"], told["refused_links_and_looks"]
     assert (failed["address"], failed["times"], refused["times"]) == ("127.0.0.1", 1, 1)
     assert customer.account.password not in text
     for attempt in customer.attempts.all():
@@ -206,7 +212,7 @@ def test_erasure_leaves_no_trace_but_counts_and_nothing_of_others_is_touched(
     assert written_anywhere(others) == others
     assert "onboarding.PoderoUser: 1\n" in out
     assert dict(ErasedCount.objects.values_list("kind", "count")) == {
-        "onboarding.SessionEvent": 1,
+        "onboarding.SessionEvent": 2,
         "onboarding.Mail": 1,
         "onboarding.ChargeWish": 1,
         "onboarding.Reconnection": 1,
@@ -222,6 +228,51 @@ def test_erasure_leaves_no_trace_but_counts_and_nothing_of_others_is_touched(
     }
     assert AccessAttempt.objects.count() == Tally.objects.count() == 1
     assert Session.objects.count() == 1
+
+
+@pytest.mark.parametrize("way_back", ["return_success", "reconnect_success"])
+def test_browser_that_came_back_signed_out_is_forgotten_too(way_back: str) -> None:
+    customer, _other = everything_of("NUMBER4711"), everything_of("NUMBER4712")
+    token = fresh_token()
+    kept = kept_hash_of(token)
+    if way_back == "return_success":
+        OnboardingSession.objects.filter(pk=customer.attempts.latest("pk").pk).update(
+            return_token_hash=kept
+        )
+    else:
+        Reconnection.objects.filter(device__podero_user=customer).update(token_hash=kept)
+    stranger = Client()
+    stranger.get(reverse(way_back, args=[token]))
+    held = [session.pk for session in sign_ins_of(customer)]
+    assert stranger.session.session_key in held
+    assert len(held) == 2
+
+    Device.objects.update(is_optimization_in_doubt=False, removal_due_at=None)
+    run("erase_customer", "NUMBER4711")
+
+    assert not Session.objects.filter(pk__in=held).exists()
+    assert Session.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_erased"), [("NUMBER4711", True), ("yes", False), ("", False), (None, False)]
+)
+def test_whoever_erases_types_the_number_once_more(
+    monkeypatch: pytest.MonkeyPatch, typed: str | None, is_erased: bool
+) -> None:
+    make_customer(external_user_id="NUMBER4711")
+
+    def answer(_question: str) -> str:
+        if typed is None:
+            raise EOFError
+        return typed
+
+    monkeypatch.setattr("builtins.input", answer)
+
+    with nullcontext() if is_erased else pytest.raises(CommandError, match="not typed again"):
+        call_command("erase_customer", "--customer", "NUMBER4711", stdout=StringIO())
+
+    assert PoderoUser.objects.exists() != is_erased
 
 
 @pytest.mark.parametrize("command", ["export_customer", "erase_customer"])
@@ -249,7 +300,7 @@ def refused(number: str = "NUMBER4711") -> str:
 
 
 def test_erasure_is_refused_while_a_device_is_steered(linked: Customer) -> None:
-    assert "devices may still be steered" in refused()
+    assert "devices may still be steered; use --withdraw, then run `sweep`" in refused()
 
 
 def test_erasure_is_refused_while_a_paused_device_is_linked_at_podero(
@@ -275,7 +326,7 @@ def test_erasure_asks_podero_what_is_steered_now(
     Device.objects.update(
         is_optimization_active=False, is_optimization_in_doubt=False, removal_due_at=None
     )
-    assert "devices may still be steered" in refused()
+    assert "devices may still be steered; run `sweep` and try again" in refused()
 
     simulator.control.arm("*", "http_503", count=-1)
 

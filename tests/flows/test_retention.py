@@ -172,6 +172,7 @@ def test_customer_who_left_goes_step_by_step_with_the_account() -> None:
     assert counts() == {
         "onboarding.Device": 1,
         "onboarding.OnboardingSession": 1,
+        "onboarding.SessionEvent": 1,
         "onboarding.Consent": 1,
         "onboarding.PoderoUser": 1,
         "auth.User": 1,

@@ -103,7 +103,7 @@ def test_device_on_record_for_another_customer_is_not_taken_over() -> None:
     with pytest.raises(keeping.DeviceOfAnother):
         keeping.link_devices(
             attempt=attempt,
-            findings=[Finding(device=found, is_proven=True)],
+            findings=[Finding(device=found, is_named=True)],
             is_return_matched=True,
             now=NOON,
         )

@@ -227,7 +227,7 @@ def test_staff_pages_work_under_the_policy(
     page.get_by_label("Username").fill("root@example.com")
     page.get_by_label("Password").fill("demo")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Site administration")
+    expect(page.get_by_role("heading", level=1)).to_have_text("What is on record")
 
     lists = [link.get_attribute("href") for link in page.locator("#content th a").all()]
     assert len(lists) >= 6

@@ -12,7 +12,7 @@ from django.utils import timezone
 from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
-from onboarding.models import ChargeWish, Device, OnboardingSession
+from onboarding.models import ChargeWish, Device, OnboardingSession, Tally
 from tests.journeys.cards import charge, charge_at_podero, link, remove
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, press_reconnect
@@ -37,8 +37,10 @@ def is_steered(simulator: RunningSimulator, podero_id: Any) -> bool:
 
 
 def presses_everything(customer: Customer) -> None:
-    """ "Check again" on each attempt, "Yes, mine" on each device, whatever the pages offer."""
+    """ "Check again" on each attempt, with patience, and "Yes, mine" on each device, whatever the
+    pages offer."""
     for attempt in OnboardingSession.objects.for_customer(customer.podero_user).order_by("pk"):
+        Tally.objects.all().delete()
         customer.browser.post(reverse("check_attempt", args=[attempt.reference]))
     for device in Device.objects.for_customer(customer.podero_user):
         for act in ("confirm_device", "resume_device"):
@@ -178,6 +180,7 @@ def test_way_back_kept_from_before_does_not_clear_what_another_has_left(
 
     customer.go(f"{own}?deviceId={theirs.device_id}")
 
+    assert not Device.objects.get(podero_id=str(theirs.device_id)).is_confirmed
     gets_nothing(customer, simulator, theirs.device_id)
 
 
@@ -223,11 +226,114 @@ def test_device_in_doubt_is_not_cleared_by_an_address_that_names_it(
     stranger().get(path_of(completed.redirect_url))
     worker_hears_of(customer.attempt)
     customer.opt_in()
-    simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
 
     customer.go(f"{success_address(simulator, customer.attempt)}?deviceId={completed.device_id}")
 
+    assert not Device.objects.get(podero_id=str(completed.device_id)).is_confirmed
     gets_nothing(customer, simulator, completed.device_id)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("is_told", [True, False])
+@pytest.mark.parametrize("kept_by", ["nobody", "a look before", "a look between"])
+def test_edited_device_id_before_the_victim_is_back_proves_nothing(
+    customer: Customer, simulator: RunningSimulator, settings: Any, activation: str, is_told: bool,
+    kept_by: str,
+) -> None:  # fmt: skip
+    """The attacker finishes a second form himself, and writes the victim's device into its way
+    back before the victim has come back with the first."""
+    settings.ONBOARDING_ACTIVATION = activation
+    simulator.control.settings(object_id_filled=is_told)
+    customer.opt_in()
+    victims = customer.attempt
+    customer.opt_in()
+    own = simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
+    theirs = simulator.control.complete(str(victims.podero_id), account="victim@example.com")
+    way_back = str(own.redirect_url).partition("?")[0]
+    edited = f"{way_back}?deviceId={theirs.device_id}"
+    if kept_by == "a look before":
+        customer.browser.post(reverse("check_attempt", args=[victims.reference]))
+    if kept_by == "a look between":
+        # Another browser of the attacker's came back first, so that the edited way back is late.
+        Customer(customer.podero_user).go(way_back)
+        sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=1))
+
+    customer.go(edited)
+    presses_everything(customer)
+    stranger().get(path_of(theirs.redirect_url))
+    worker_hears_of(victims)
+
+    gets_nothing(customer, simulator, theirs.device_id)
+    customer.go(edited)
+    gets_nothing(customer, simulator, theirs.device_id)
+
+
+def test_attempt_of_another_day_does_not_hide_who_brought_a_device_found_late(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Podero cannot be asked until the victim's form has run out; the attacker's is younger."""
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    victims = customer.attempt
+    theirs = simulator.control.complete(str(victims.podero_id), account="victim@example.com")
+    customer.opt_in()
+    own = simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
+    yesterday = timezone.now() - timedelta(days=1)
+    OnboardingSession.objects.filter(pk=victims.pk).update(
+        started_at=yesterday - timedelta(days=1), expires_at=yesterday
+    )
+    OnboardingSession.objects.filter(pk=customer.attempt.pk).update(
+        started_at=yesterday - timedelta(hours=1)
+    )
+
+    way_back = str(own.redirect_url).partition("?")[0]
+    customer.go(f"{way_back}?deviceId={theirs.device_id}")
+    stranger().get(path_of(theirs.redirect_url))
+    worker_hears_of(victims)
+
+    gets_nothing(customer, simulator, theirs.device_id)
+
+
+def test_device_found_in_time_keeps_its_day_when_an_address_names_it_later(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    victims = customer.attempt
+    theirs = simulator.control.complete(str(victims.podero_id), account="victim@example.com")
+    customer.press_check()
+    customer.opt_in()
+    own = simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
+    device = Device.objects.get()
+    # Its form has run out, and the last look was had.
+    OnboardingSession.objects.filter(pk=victims.pk).update(
+        expires_at=device.linked_at, next_try_at=None
+    )
+    way_back = str(own.redirect_url).partition("?")[0]
+
+    customer.go(f"{way_back}?deviceId={device.podero_id}")
+    stranger().get(path_of(theirs.redirect_url))
+    worker_hears_of(victims)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_two_attempts_of_one_customer_need_no_question(
+    customer: Customer, simulator: RunningSimulator, is_told: bool
+) -> None:
+    simulator.control.settings(object_id_filled=is_told)
+    for account in ("car@example.com", "wallbox@example.com"):
+        customer.opt_in()
+        finished = simulator.control.complete(str(customer.attempt.podero_id), account=account)
+        customer.go(str(finished.redirect_url))
+
+    sweep(client=podero_client(), now=timezone.now())
+
+    first, second = Device.objects.order_by("pk")
+    assert first.is_confirmed
+    assert second.is_confirmed
+    assert (first.is_holder_proven, second.is_holder_proven) == (True, is_told)
 
 
 def test_login_renewed_by_somebody_else_is_asked_about(

@@ -295,7 +295,7 @@ def test_token_that_dies_midway_is_renewed_without_the_customer_noticing(
         "opened",
         "returned",
         "linked",
-        "optimization_switched",
+        "optimization_on",
     ]
 
 

@@ -9,7 +9,16 @@ from django.urls import reverse
 from onboarding import clients
 from onboarding.models import ChargeWish, Device
 from tests.factories import make_customer
-from tests.journeys.cards import link, page, pause, resume, sweep_after, told
+from tests.journeys.cards import (
+    charge,
+    charge_at_podero,
+    link,
+    page,
+    pause,
+    resume,
+    sweep_after,
+    told,
+)
 from tests.journeys.customer import Customer
 from tests.journeys.test_leaving import is_steered, leave
 from tests.simulator.launch import RunningSimulator
@@ -111,6 +120,41 @@ def test_newest_of_two_wishes_that_could_not_be_told_wins(
 
     assert is_steered(simulator, device) is False
     assert told(device) == ["paused", "resumed", "paused"]
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_pausing_takes_back_what_waits_to_charge(
+    customer: Customer, simulator: RunningSimulator, is_away: bool
+) -> None:
+    device = link(customer, simulator)
+    charge(customer, device)
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is True
+    if is_away:
+        simulator.control.arm("*", "http_503", count=-1)
+
+    pause(customer, device)
+    simulator.control.clear_faults()
+    sweep_after(minutes=2)
+
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+    shown = page(customer)
+    assert "You have paused this device." in shown
+    assert "Charging starts at once when the car is plugged in next" not in shown
+
+
+def test_pausing_does_not_stop_what_charges_already(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(boost_requested_seconds=0)
+    device = link(customer, simulator, "wb")
+    simulator.control.set_device(str(device.podero_id), is_plugged_in=True)
+    charge(customer, device)
+    assert charge_at_podero(simulator, device)["boost_state"] == "ongoing"
+
+    pause(customer, device)
+    sweep_after(minutes=2)
+
+    assert charge_at_podero(simulator, device)["boost_state"] == "ongoing"
 
 
 def test_pressing_twice_is_one_pause(customer: Customer, simulator: RunningSimulator) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
@@ -152,7 +152,7 @@ def test_device_that_podero_steers_from_the_start_is_off_once_the_foreign_return
     worker_hears_of(customer.attempt)
 
     assert not is_optimized(simulator)
-    assert events_of(customer.attempt)[-2:] == ["linked", "optimization_switched"]
+    assert events_of(customer.attempt)[-2:] == ["linked", "optimization_off"]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -201,23 +201,21 @@ def finish_on_another_phone(customer: Customer, completed: Completed, way_in: st
     if way_in == "after somebody else signed out":
         phone.post(reverse("sign_out"))
         back = phone.get(reverse("resume_return", args=[customer.attempt.reference]))
+    sign_in(phone, customer, by_the_portal=way_in == "by the portal", at=back.headers["Location"])
+    return Customer(customer.podero_user, phone)
+
+
+def sign_in(phone: Client, customer: Customer, *, by_the_portal: bool, at: str) -> Any:
+    """Sign in where a return led, `at`; what is shown then."""
     person = customer.podero_user
-    if way_in == "by the portal":
+    if by_the_portal:
         token = jwt.encode(
             claims(sub=person.external_user_id, email=person.email), SECRET, algorithm="HS256"
         )
-        phone.get(reverse("enter"), {"token": token}, follow=True)
-    else:
-        phone.post(
-            back.headers["Location"],
-            {
-                "username": person.account.username,
-                "password": "demo",
-                "next": reverse("resume_return", args=[customer.attempt.reference]),
-            },
-            follow=True,
-        )
-    return Customer(person, phone)
+        return phone.get(reverse("enter"), {"token": token}, follow=True)
+    (way_back,) = parse_qs(urlsplit(at).query)["next"]
+    fields = {"username": person.account.username, "password": "demo", "next": way_back}
+    return phone.post(at, fields, follow=True)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +262,24 @@ def test_browser_that_came_back_does_not_vouch_for_another_customer(
 
     assert answer.status_code == 404
     assert not Device.objects.get().is_confirmed
+
+
+@pytest.mark.parametrize("portal", ["", "https://portal.example/"])
+def test_victim_who_signs_in_as_themselves_learns_that_the_way_back_was_not_theirs(
+    customer: Customer, completed: Completed, settings: Any, portal: str
+) -> None:
+    settings.PORTAL_URL = portal
+    phone = stranger()
+    entrance = phone.get(path_of(completed.redirect_url)).headers["Location"]
+    assert entrance.startswith(portal or reverse("sign_in"))
+
+    page = sign_in(phone, Customer(make_customer()), by_the_portal=bool(portal), at=entrance)
+
+    assert page.status_code == 403
+    told = page.content.decode()
+    assert "If somebody sent you a link" in told
+    assert "remove Podero in your manufacturer account" in told
+    assert customer.attempt.returned_at is None
 
 
 @pytest.mark.parametrize("worker_is_faster", [False, True])

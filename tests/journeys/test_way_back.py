@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
+from onboarding.flows.throttling import LOOKS_A_MINUTE
 from onboarding.models import Device, OnboardingSession
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer, heading_of
@@ -33,6 +34,22 @@ def test_reload_of_a_used_way_back_asks_podero_nothing(
     assert response.headers["Location"] == reverse("attempt", args=[attempt.reference])
     assert events_of(attempt) == told
     assert len(simulator.control.state()["journal"]) == calls
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_check_again_pressed_again_and_again_asks_podero_a_few_times(
+    customer: Customer, simulator: RunningSimulator, comes_back: bool
+) -> None:
+    customer.opt_in()
+    if comes_back:
+        customer.go(success_address(simulator, customer.attempt))
+    asked = len(simulator.control.requests_to("get_session"))
+
+    for _press in range(30):
+        customer.press_check()
+
+    assert 1 <= len(simulator.control.requests_to("get_session")) - asked <= LOOKS_A_MINUTE
+    assert customer.page.status_code == 200
 
 
 def test_way_back_of_an_expired_attempt_still_links(

@@ -26,11 +26,12 @@ from onboarding.flows import (
     devices,
     keeping,
     linking,
+    opt_in,
     returning,
     withdrawal,
 )
 from onboarding.flows.sweep import sweep
-from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
 from tests.views.test_enter import SECRET, claims
@@ -119,7 +120,7 @@ def test_returns_at_once_verify_once(customer: Customer, simulator: RunningSimul
 
     told = [event.event for event in customer.attempt.events.order_by("pk")]
     assert told.count("returned") == told.count("linked") == 1
-    assert told.count("optimization_switched") == 1
+    assert told.count("optimization_on") == 1
     assert len(simulator.control.requests_to("update_device")) == 1
 
 
@@ -135,7 +136,7 @@ def test_sweeps_at_once_do_each_thing_once(customer: Customer, simulator: Runnin
     at_once(*[lambda: sweep(client=podero_client(), now=now) for _worker in range(4)])
 
     told = [event.event for event in customer.attempt.events.order_by("pk")]
-    assert told.count("linked") == told.count("optimization_switched") == 1
+    assert told.count("linked") == told.count("optimization_on") == 1
 
 
 def test_handoff_replayed_at_the_same_instant_lets_one_in(podero_settings: Any) -> None:
@@ -235,6 +236,36 @@ def test_withdrawal_while_the_form_is_opened_wins(
         linking.open_hosted_form(client=client, attempt=attempt, now=now)
 
     assert customer.attempt.state == "cancelled"
+
+
+def test_continuing_from_a_copy_of_before_the_withdrawal_starts_nothing(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("create_session", "http_422", count=1)
+    customer.opt_in()
+    stale = OnboardingSession.objects.select_related("podero_user", "consent").get()
+    assert stale.state == "failed"
+    leave(customer, timezone.now())
+
+    with pytest.raises(opt_in.UnableToContinue):
+        opt_in.continue_attempt(attempt=stale, submission=uuid.uuid4(), now=timezone.now())
+
+    assert OnboardingSession.objects.count() == 1
+
+
+def test_withdrawal_killed_before_it_ended_the_attempts_lets_no_form_be_opened(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("create_session", "http_503", count=1)
+    customer.opt_in()
+    attempt = customer.attempt
+    Consent.objects.filter(podero_user=customer.podero_user).withdraw(at=timezone.now())
+
+    with pytest.raises(linking.UnableToOpen):
+        linking.open_hosted_form(client=podero_client(), attempt=attempt, now=timezone.now())
+
+    assert (customer.attempt.state, customer.attempt.failure_code) == ("failed", "withdrawn")
+    assert not simulator.control.state()["sessions"]
 
 
 def test_claim_taken_over_during_a_call_makes_the_late_answer_void(

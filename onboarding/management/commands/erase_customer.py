@@ -11,14 +11,16 @@ from onboarding.flows import removal, withdrawal
 from onboarding.flows.erasure import UnableToErase, erase_customer
 from onboarding.models import PoderoUser
 
+# Each reason, and what helps; where everything is ended already, what helps then.
 _WHY = {
-    "not_asked": "Podero could not be asked whether devices are still steered; try again later",
-    "steered": "devices may still be steered; use --withdraw, then run `sweep` and try again",
-    "linked": "devices are still linked at Podero; use --withdraw",
-    "being_removed": "Podero is still to remove devices or the user; run `sweep`, or try later",
-    "form_open": "a form at Podero may still bring a device; use --withdraw, try after {until}",
-    "staff": "the account is a member of staff's",
+    "not_asked": ("Podero could not be asked whether devices are still steered", "try again later"),
+    "steered": ("devices may still be steered", "run `sweep` and try again"),
+    "linked": ("devices are still linked at Podero", "run `sweep` and try again"),
+    "being_removed": ("Podero is still to remove devices or the user", "run `sweep`, or try later"),
+    "form_open": ("a form at Podero may still bring a device", "try after {until}"),
+    "staff": ("the account is a member of staff's", "nothing can be erased here"),
 }
+_ENDED_BY_WITHDRAWAL = ("steered", "linked", "form_open")
 
 
 class Command(BaseCommand):
@@ -31,12 +33,20 @@ class Command(BaseCommand):
             action="store_true",
             help="first end everything, here and at Podero, as the customer's own withdrawal does",
         )
+        parser.add_argument(
+            "--no-input",
+            action="store_false",
+            dest="is_interactive",
+            help="do not ask before erasing; for scripts",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         customers = PoderoUser.objects.select_related("account")
         customer = customers.filter(external_user_id=options["customer"]).first()
         if customer is None:
             raise CommandError("--customer: there is no such customer")
+        if options["is_interactive"]:
+            _ask(options["customer"])
         client, now = podero_client(), timezone.now()
         if options["withdraw"]:
             withdrawal.withdraw(customer=customer, now=now)
@@ -46,11 +56,29 @@ class Command(BaseCommand):
         try:
             erased = erase_customer(client=client, customer=customer, now=now)
         except UnableToErase as refusal:
-            until = f"{refusal.until:%Y-%m-%d %H:%M} UTC" if refusal.until else "it has ended"
-            raise CommandError(
-                f"Nothing was erased: {_WHY[refusal.reason].format(until=until)}"
-            ) from refusal
+            raise CommandError(f"Nothing was erased: {_why(customer, refusal)}") from refusal
         for kind, count in sorted(erased.items()):
             self.stdout.write(f"{kind}: {count}")
         if podero_id is not None:
             self.stdout.write(f"Podero still has user {podero_id}: have it erased there, too.")
+
+
+def _ask(number: str) -> None:
+    """Raises CommandError unless the customer number is typed once more."""
+    try:
+        answer = input(
+            f"This erases everything held about customer {number}, and cannot be undone.\n"
+            "Type the customer number again to go on: "
+        )
+    except EOFError:
+        answer = ""
+    if answer.strip() != number:
+        raise CommandError("Nothing was erased: the customer number was not typed again")
+
+
+def _why(customer: PoderoUser, refusal: UnableToErase) -> str:
+    why, what_helps = _WHY[refusal.reason]
+    has_agreed = customer.consents.filter(withdrawn_at=None).exists()
+    until = f"{refusal.until:%Y-%m-%d %H:%M} UTC" if refusal.until else "it has ended"
+    first = "use --withdraw, then " if has_agreed and refusal.reason in _ENDED_BY_WITHDRAWAL else ""
+    return f"{why}; {first}{what_helps.format(until=until)}"

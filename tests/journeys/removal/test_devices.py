@@ -8,6 +8,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
+from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows import expiry, removal
 from onboarding.models import Device, PoderoUser
@@ -41,7 +42,7 @@ def test_device_is_gone_when_podero_says_so(
     assert heading_of(page) == "The device is removed"
     assert is_steered(simulator, device) is False
     told = [event.event for event in customer.attempt.events.order_by("pk")]
-    assert told[-3:] == ["removal_wanted", "optimization_switched", "removed"]
+    assert told[-3:] == ["removal_wanted", "optimization_off", "removed"]
     assert "article" not in customer.browser.get(reverse("devices")).content.decode()
 
 
@@ -218,3 +219,34 @@ def test_process_killed_around_the_call_is_taken_over(
     assert Device.objects.get().is_removed
     assert PoderoUser.objects.get().is_removed
     assert user_at_podero(simulator)["deleted_at"] is not None
+
+
+@pytest.mark.parametrize("is_leaving", [False, True])
+def test_what_was_told_of_a_device_is_forgotten_although_podero_keeps_it(
+    customer: Customer, simulator: RunningSimulator, is_leaving: bool
+) -> None:
+    sweep_at(timezone.now() + timedelta(minutes=20))
+    device = Device.objects.get()
+    assert device.report
+    assert device.external_device_id
+    assert device.savings
+    answer_deletion(simulator, "device", 403)
+
+    if is_leaving:
+        leave(customer)
+    else:
+        remove(customer)
+    for hours in (1, 3, 30, 60, 120, 240):
+        sweep_at(timezone.now() + timedelta(hours=hours))
+    Device.objects.update(checked_at=timezone.now() - timedelta(hours=1))
+    PoderoUser.objects.update(devices_asked_at=None)
+    tasks.refresh_devices(customer_id=customer.podero_user.pk)
+    read_before = len(simulator.control.requests_to("list_devices"))
+    sweep_at(timezone.now() + timedelta(hours=300))
+
+    assert len(simulator.control.requests_to("list_devices")) == read_before
+
+    device.refresh_from_db()
+    assert device.is_removal_given_up
+    assert (device.report, device.savings, device.external_device_id) == ({}, {}, "")
+    assert not is_steered(simulator, device)
