@@ -89,6 +89,7 @@ def make_device(*, attempt: OnboardingSession | None = None, **fields: Any) -> D
         "manufacturer": "Tesla",
         "model": "Model 3",
         "linked_at": NOON,
+        "linked_after": NOON,
         "checked_at": NOON,
     }
     return Device.objects.create(**(values | fields))

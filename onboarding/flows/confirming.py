@@ -14,14 +14,21 @@ from onboarding.flows import charging, keeping
 from onboarding.models import Device, OnboardingSession
 from onboarding.models.attempts import OnboardingSessionQuerySet
 from onboarding.models.devices import DeviceQuerySet
-from onboarding.states import Actor, Event
+from onboarding.states import Actor, Event, State
 
 BATCH = 500
 
 # The attempts that a browser has come back with, and the device that each return named, if any.
 CameBack = Mapping[UUID, UUID | None]
 # What may have changed of a device while a word about it waited for whoever came back.
-_PROOF = ("is_holder_proven", "is_login_in_doubt", "is_named_by_session", "linked_at", "attempt")
+_PROOF = (
+    "is_holder_proven",
+    "is_login_in_doubt",
+    "is_named_by_session",
+    "linked_at",
+    "linked_after",
+    "attempt",
+)
 
 
 class ReturnedElsewhere(Exception):
@@ -46,6 +53,9 @@ def confirm_device(*, device: Device, came_back: CameBack, now: datetime) -> Non
             raise ReturnedElsewhere
         if word.is_proof:
             device.record_holder()
+        # It was the customer in that browser, so that these leave no doubt about any device.
+        vouched_for = [attempt.pk for attempt in word.vouched_for]
+        OnboardingSession.objects.filter(pk__in=vouched_for).update(foreign_return_at=None)
         if device.confirm(now=now):
             device.attempt.note(Event.DEVICE_CONFIRMED, at=now, actor=Actor.CUSTOMER)
 
@@ -68,9 +78,9 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
     elsewhere = OnboardingSession.objects.that_came_back_elsewhere()
     own = elsewhere.filter(pk=OuterRef("attempt"))
     others = elsewhere.filter(
+        Q(expires_at__gte=OuterRef("linked_after")) | ~Q(state=State.LINKED),
         podero_user=OuterRef("podero_user"),
         started_at__lte=OuterRef("linked_at"),
-        expires_at__gte=OuterRef("linked_at"),
     )
     doubtful = rows.filter(
         Exists(own) | Exists(others) & Q(is_named_by_session=False),
@@ -114,12 +124,24 @@ class _Word:
         """Whether the device may be somebody else's, and this browser cannot vouch for it."""
         if self.device.is_holder_proven:
             return False
-        return self.device.is_login_in_doubt or bool(self._elsewhere and not self._is_vouched_for)
+        return self.device.is_login_in_doubt or not self._has_come_back_with(self._elsewhere)
 
     @property
     def is_proof(self) -> bool:
-        """Whether it shows for good that the customer signed in at the manufacturer."""
-        return not self.device.is_login_in_doubt and self._is_vouched_for
+        """Whether it shows for good that the customer signed in at the manufacturer.
+
+        It does where no other attempt may have brought the device.
+        """
+        brought = self._elsewhere or [self.device.attempt]
+        if self.device.is_login_in_doubt or not self._has_come_back_with(brought):
+            return False
+        others = (attempt for attempt in self.attempts if attempt not in brought)
+        return not any(other.may_have_brought(self.device) for other in others)
+
+    @property
+    def vouched_for(self) -> list[OnboardingSession]:
+        """Those that this browser came back with, in which the customer was not signed in then."""
+        return self._elsewhere if self._has_come_back_with(self._elsewhere) else []
 
     @property
     def _elsewhere(self) -> list[OnboardingSession]:
@@ -127,18 +149,14 @@ class _Word:
         return [
             attempt
             for attempt in self.attempts
-            if attempt.foreign_return_at is not None and attempt.may_have_brought(self.device)
+            if attempt.came_back_elsewhere and attempt.may_have_brought(self.device)
         ]
 
-    @property
-    def _is_vouched_for(self) -> bool:
-        """Whether this browser came back with all of them, and no other may have brought it.
+    def _has_come_back_with(self, attempts: Iterable[OnboardingSession]) -> bool:
+        """Whether this browser has come back with all of them, naming no other device.
 
-        That a return named it shows nothing: an address is edited easily.
+        That it named this one shows nothing: an address is edited easily.
         """
-        needed = {attempt.reference for attempt in self._elsewhere or [self.device.attempt]}
-        named = {self.came_back[reference] for reference in needed & self.came_back.keys()}
-        if not needed <= self.came_back.keys() or not named <= {None, self.device.podero_id}:
-            return False
-        others = (attempt for attempt in self.attempts if attempt.reference not in needed)
-        return not any(other.may_have_brought(self.device) for other in others)
+        unnamed = object()
+        named = {self.came_back.get(each.reference, unnamed) for each in attempts}
+        return named <= {None, self.device.podero_id}

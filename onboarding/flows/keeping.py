@@ -10,7 +10,7 @@ from django.db.models import Min
 
 from onboarding import podero
 from onboarding.flows.discovery import Finding
-from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
+from onboarding.models import Consent, Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.models.reports import Report
 from onboarding.states import Actor, Event
 
@@ -53,20 +53,21 @@ def link_devices(
             if is_doubtful or _is_unwanted_since(device, attempt):
                 continue
             _relink(device, attempt, finding, now=now)
-            if is_return_matched and finding.is_named:
+            if is_return_matched and finding.is_named and not device.is_login_in_doubt:
+                if device.is_confirmed:
+                    device.want_optimization(is_wanted=True, now=now)
                 accept_device(device, found=finding.device, now=now)
         attempt.mark_linked(at=now, actor=Actor.SYSTEM)
 
 
 def accept_device(device: Device, *, found: podero.Device | None = None, now: datetime) -> None:
-    """The browser that left came back with it: it is to be optimized.
+    """The browser that left came back with it: the customer need not be asked.
 
-    It is the customer's for good where no other attempt may have brought it; else that counts as
-    their word, which is taken back when somebody else comes back with the other.
+    It is theirs for good where no other attempt may have brought it; else that counts as their
+    word, which is taken back when somebody else comes back with the other.
     """
-    is_accepted = bool(rivals(device)) or device.record_holder(found)
-    if is_accepted and not device.confirm(now=now):
-        device.want_optimization(is_wanted=True, now=now)
+    if rivals(device) or device.record_holder(found):
+        device.confirm(now=now)
 
 
 def rivals(device: Device) -> list[OnboardingSession]:
@@ -168,7 +169,8 @@ def keep_device(
             "device_type": found.device_type,
             "manufacturer": found.manufacturer,
             "model": found.model,
-            "linked_at": _turned_up_at(attempt, now=now),
+            "linked_at": now,
+            "linked_after": _linked_after(attempt, now=now),
             "is_named_by_session": is_told,
             "is_optimization_active": bool(found.is_smart_optimization_active),
             "is_optimization_in_doubt": found.is_smart_optimization_active is None,
@@ -191,14 +193,16 @@ def keep_device(
 
 def _relink(device: Device, attempt: OnboardingSession, finding: Finding, *, now: datetime) -> None:
     was_to_go = device.is_removal_wanted
-    turned_up_at = _turned_up_at(attempt, now=now)
-    device.relink(attempt, at=turned_up_at, is_named_by_session=finding.is_told)
-    if was_to_go:
-        # What is told of it was not kept until now.
-        device.record_seen(finding.device, at=now)
+    device.relink(attempt, at=now, is_named_by_session=finding.is_told)
+    if not was_to_go:
+        return
+    # What is told of it was not kept until now, so that another login would not have been noticed.
+    device.record_seen(finding.device, at=now)
+    if not finding.is_told and Reconnection.objects.that_anybody_may_finish(device).exists():
+        device.doubt_login()
 
 
-def _turned_up_at(attempt: OnboardingSession, *, now: datetime) -> datetime:
+def _linked_after(attempt: OnboardingSession, *, now: datetime) -> datetime:
     """Now, or when the first form ran out that may have brought what we learn of this late."""
     own = OnboardingSession.objects.for_customer(attempt.podero_user)
     awaited = own.filter(podero_id__isnull=False, next_try_at__isnull=False, expires_at__lt=now)

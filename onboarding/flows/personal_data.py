@@ -32,6 +32,7 @@ from onboarding.models import (
 
 _OURS = "a number of this database that says nothing elsewhere"
 _KEY = "a key that would let whoever reads the file act as the customer"
+_DIGEST = "a digest of the manufacturer's id of the device, which is told there"
 _WORK = "when background work looks at the row again"
 _REMOVAL = (
     "removal_wanted_at",
@@ -104,7 +105,7 @@ HELD = (
             "foreign_return_at",
             "finished_at",
         ),
-        _CLAIM | {"token_hash": _KEY, "cue_id": _KEY, "account_mark": _KEY},
+        _CLAIM | {"token_hash": _KEY, "cue_id": _KEY, "account_mark": _DIGEST},
     ),
     Held(
         "devices",
@@ -119,6 +120,7 @@ HELD = (
             "model",
             "external_device_id",
             "linked_at",
+            "linked_after",
             "confirmed_at",
             "is_named_by_session",
             "is_holder_proven",

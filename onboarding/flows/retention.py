@@ -84,7 +84,8 @@ def _old_attempts(before: datetime) -> QuerySet[OnboardingSession]:
     unproven = Device.objects.present().filter(
         podero_user=OuterRef("podero_user"), is_holder_proven=False
     )
-    casts_doubt = Q(foreign_return_at__isnull=False) & Exists(unproven)
+    elsewhere = Q(foreign_return_at__isnull=False, is_return_matched=False)
+    casts_doubt = elsewhere & Exists(unproven)
     return OnboardingSession.objects.filter(~casts_doubt, ended, state__in=FINAL, devices=None)
 
 

@@ -87,16 +87,21 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         return self.filter(_may_bring_a_device(now))
 
     def that_came_back_elsewhere(self) -> OnboardingSessionQuerySet:
-        """Those with which a browser came back in which the customer was not signed in."""
-        return self.filter(foreign_return_at__isnull=False)
+        """Those with which only such a browser came back in which the customer was not signed in.
+
+        Who came back in the browser that left had finished the form, whoever else followed its
+        address before or after.
+        """
+        return self.filter(foreign_return_at__isnull=False, is_return_matched=False)
 
     def unsettled(self) -> OnboardingSessionQuerySet:
         """Those whose form somebody else may have finished, or may yet.
 
-        Settled are those to which Podero's session gave a device whose login the customer holds.
+        Settled are those of which Podero's session names a device whose login the customer holds,
+        and with which the browser that left came back.
         """
         own = Q(devices__is_named_by_session=True, devices__is_holder_proven=True)
-        settled = OnboardingSession.objects.filter(own).values("pk")
+        settled = OnboardingSession.objects.filter(own, is_return_matched=True).values("pk")
         return self.filter(podero_id__isnull=False).exclude(pk__in=settled)
 
     def that_compete_with(self, attempt: OnboardingSession) -> OnboardingSessionQuerySet:
@@ -105,7 +110,7 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
 
     def that_may_matter_for_devices(self) -> OnboardingSessionQuerySet:
         """Those that came back elsewhere, and those that are `unsettled`."""
-        return self.filter(Q(foreign_return_at__isnull=False) | Q(pk__in=self.unsettled()))
+        return self.that_came_back_elsewhere() | self.unsettled()
 
     def due(self, *states: State, now: datetime) -> OnboardingSessionQuerySet:
         """Those to be taken up now, the one that waits longest first."""
@@ -157,7 +162,8 @@ class OnboardingSession(Claimable):
 
     `podero_id` is the key to the hosted form while that form lives: it is never logged or shown.
     Of the token in the return addresses only the hash is kept. `foreign_return_at` is when a
-    browser last came back in which the customer was not signed in. `next_try_at` is when the row
+    browser last came back in which the customer was not signed in; it is emptied when the
+    customer has vouched for that browser. `next_try_at` is when the row
     is next due for background work, or for the customer's next try while it is `started`.
     """
 
@@ -277,7 +283,18 @@ class OnboardingSession(Claimable):
         if self.pk == device.attempt_id or device.is_named_by_session:
             return self.pk == device.attempt_id
         over_at = self.expires_at or self.started_at
-        return self.started_at <= device.linked_at <= over_at
+        is_over_before = over_at < device.linked_after and not self.is_result_unknown
+        return self.started_at <= device.linked_at and not is_over_before
+
+    @property
+    def came_back_elsewhere(self) -> bool:
+        """Whether it is among `that_came_back_elsewhere`."""
+        return self.foreign_return_at is not None and not self.is_return_matched
+
+    @property
+    def is_result_unknown(self) -> bool:
+        """Whether somebody came back elsewhere and Podero has named nothing yet, however late."""
+        return self.came_back_elsewhere and self.state != State.LINKED
 
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}
@@ -392,7 +409,10 @@ class OnboardingSession(Claimable):
         with transaction.atomic():
             rows = OnboardingSession.objects.filter(pk=self.pk)
             # Two at once wait here for each other.
-            seen_at = rows.select_for_update().get().foreign_return_at
+            held = rows.select_for_update().first()
+            if held is None:
+                return False
+            seen_at = held.foreign_return_at
             recently = at - SIGHTING_INTERVAL
             is_news = is_success and (seen_at is None or seen_at <= recently)
             if not is_news and self.events.filter(event=event, at__gt=recently).exists():

@@ -103,7 +103,8 @@ class Device(Removable, Claimable):
     before the customer confirmed the device, and nothing any more once it is to be removed: only
     linking it again brings it back. `report` is what Podero last told of its state, and
     `savings` of what optimization saved; see `models/reports.py` and `models/savings.py`.
-    `linked_at` is when it turned up, and no later than a form ran out that may have brought it.
+    `linked_at` is when it turned up here, and `linked_after` the earliest that it may have been
+    linked at Podero: a form that ran out before that, or began later, did not bring it.
     `is_named_by_session` tells that Podero's own session says that `attempt` brought it.
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
     browser came back from there. `is_login_in_doubt` tells that another account has been signed in
@@ -126,6 +127,7 @@ class Device(Removable, Claimable):
     model = models.CharField(_("model"), max_length=255, blank=True)
     external_device_id = models.CharField(_("manufacturer's id"), max_length=255, blank=True)
     linked_at = models.DateTimeField(_("linked"))
+    linked_after = models.DateTimeField(_("linked at the earliest"))
     confirmed_at = models.DateTimeField(_("confirmed by the customer"), null=True, blank=True)
     is_named_by_session = models.BooleanField(_("named by Podero's session"), default=False)
     is_holder_proven = models.BooleanField(_("customer holds the login"), default=False)
@@ -345,7 +347,8 @@ class Device(Removable, Claimable):
         """State the wish; `flows.devices` makes Podero follow, at once or later.
 
         It is told to Podero even where it seems fulfilled: somebody else may have switched since.
-        False when it is to be on but the device is to be removed: an older page asked for it.
+        False when it is to be on but the device is to be removed, or is asked about: an older page
+        asked for it, or somebody came back elsewhere this moment.
         """
         fields = {
             "is_optimization_wanted": is_wanted,
@@ -355,7 +358,9 @@ class Device(Removable, Claimable):
         }
         rows = Device.objects.filter(pk=self.pk)
         if is_wanted:
-            rows = rows.filter(removal_wanted_at=None)
+            rows = rows.filter(
+                removal_wanted_at=None, confirmed_at__isnull=False, is_login_in_doubt=False
+            )
         if not rows.update(**fields):
             return False
         self._set(**fields)
@@ -373,11 +378,10 @@ class Device(Removable, Claimable):
             return
         fields: dict[str, Any] = {
             "attempt": attempt,
+            "linked_at": at,
             "is_named_by_session": is_named_by_session,
             "is_holder_proven": False,
         }
-        if self.is_removed:
-            fields["linked_at"] = at
         if self.is_removal_wanted or self.attempt.consent.withdrawn_at is not None:
             fields |= {
                 "confirmed_at": None,
@@ -396,7 +400,7 @@ class Device(Removable, Claimable):
         rows = Device.objects.filter(pk=self.pk)
         if found is None:
             rows = rows.filter(is_login_in_doubt=False)
-        elif found.external_device_id:
+        elif found.external_device_id and not self.is_removal_wanted:
             fields["external_device_id"] = found.external_device_id
         if not rows.update(**fields):
             return False
@@ -407,6 +411,7 @@ class Device(Removable, Claimable):
         """State the wish, and forget what has been told of the device: that is not needed now."""
         super().want_removal(now=now)
         Device.objects.filter(pk=self.pk).update(**NOTHING_TOLD)
+        self.reconnections.update(account_mark="")
         self._set(**NOTHING_TOLD)
 
     def doubt_login(self) -> bool:

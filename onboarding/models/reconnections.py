@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.attempts import SIGHTING_INTERVAL
@@ -34,6 +35,11 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
 
     def due(self, *, now: datetime) -> ReconnectionQuerySet:
         return self.filter(next_try_at__lte=now).order_by("pk")
+
+    def that_anybody_may_finish(self, device: Device) -> ReconnectionQuerySet:
+        """Ways to the manufacturer that have not ended with the browser that left coming back."""
+        proven = Q(state="renewed", is_return_matched=True)
+        return self.filter(device=device, opened_at__isnull=False).exclude(proven)
 
     def with_device(self) -> ReconnectionQuerySet:
         return self.select_related("device__podero_user", "device__attempt__consent")

@@ -52,6 +52,7 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "attempt": shown,
             "customer": customer,
             "devices": devices,
+            "is_removed": shown.state == State.LINKED and not devices and shown.devices.exists(),
             "is_settled": not any(device.is_switch_pending for device in devices),
             "barred": confirming.barred_devices(devices, came_back=came_back_with(request)),
             "successor": shown.successor,

@@ -14,6 +14,7 @@ from onboarding import podero, tasks
 from onboarding.clients import podero_client
 from onboarding.flows import confirming, reconnecting
 from onboarding.models import Device, Reconnection
+from tests.journeys.cards import link
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
 from tests.journeys.test_proof_of_return import events_of, path_of, stranger
@@ -179,3 +180,16 @@ def test_browser_that_left_and_comes_back_during_the_check_is_proof(
 
     assert newest(customer).state == "renewed"
     assert Device.objects.get().is_holder_proven
+
+
+def test_word_taken_back_while_a_return_is_taken_up_leaves_the_device_off(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    stale = Device.objects.get()
+    Device.objects.get().recall_confirmation(now=timezone.now())
+
+    assert not stale.want_optimization(is_wanted=True, now=timezone.now())
+
+    device.refresh_from_db()
+    assert not device.is_optimization_wanted

@@ -8,7 +8,6 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows import expiry, removal
 from onboarding.models import Device, PoderoUser
@@ -221,32 +220,10 @@ def test_process_killed_around_the_call_is_taken_over(
     assert user_at_podero(simulator)["deleted_at"] is not None
 
 
-@pytest.mark.parametrize("is_leaving", [False, True])
-def test_what_was_told_of_a_device_is_forgotten_although_podero_keeps_it(
-    customer: Customer, simulator: RunningSimulator, is_leaving: bool
+def test_page_of_the_attempt_says_that_its_device_is_removed(
+    customer: Customer, simulator: RunningSimulator
 ) -> None:
-    sweep_at(timezone.now() + timedelta(minutes=20))
-    device = Device.objects.get()
-    assert device.report
-    assert device.external_device_id
-    assert device.savings
-    answer_deletion(simulator, "device", 403)
+    remove(customer)
 
-    if is_leaving:
-        leave(customer)
-    else:
-        remove(customer)
-    for hours in (1, 3, 30, 60, 120, 240):
-        sweep_at(timezone.now() + timedelta(hours=hours))
-    Device.objects.update(checked_at=timezone.now() - timedelta(hours=1))
-    PoderoUser.objects.update(devices_asked_at=None)
-    tasks.refresh_devices(customer_id=customer.podero_user.pk)
-    read_before = len(simulator.control.requests_to("list_devices"))
-    sweep_at(timezone.now() + timedelta(hours=300))
-
-    assert len(simulator.control.requests_to("list_devices")) == read_before
-
-    device.refresh_from_db()
-    assert device.is_removal_given_up
-    assert (device.report, device.savings, device.external_device_id) == ({}, {}, "")
-    assert not is_steered(simulator, device)
+    assert heading_of(customer.page) == "What you linked is removed"
+    assert "has been removed at Podero since" in customer.page.content.decode()
