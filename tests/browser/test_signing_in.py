@@ -90,7 +90,7 @@ def test_support_finds_what_happened(person: Person, meet: Meet) -> None:
     page = support.page
     support.opens("/sign-in/")
     support.signs_in("support@example.com", "demo")
-    support.sees("Site administration")
+    support.sees("What is on record")
     for name in ("Attempts", "Customers", "Devices"):
         page.locator("#content").get_by_role("link", name=name, exact=True).click()
         expect(page.locator("#result_list")).to_be_visible()
@@ -98,7 +98,7 @@ def test_support_finds_what_happened(person: Person, meet: Meet) -> None:
         page.get_by_role("button", name="Search").click()
         expect(page).to_have_url(re.compile(r"\?q="))
         page.locator(".breadcrumbs").get_by_role("link", name="Home").click()
-        support.sees("Site administration")
+        support.sees("What is on record")
     page.locator("#content").get_by_role("link", name="Attempts", exact=True).click()
     page.locator("#searchbar").fill(person.customer.number)
     page.get_by_role("button", name="Search").click()
