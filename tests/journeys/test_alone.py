@@ -20,9 +20,20 @@ from tests.journeys.test_proof_of_return import (
     stranger,
     worker_hears_of,
 )
-from tests.simulator.launch import RunningSimulator
+from tests.simulator.launch import Completed, RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def finishes_at_the_second_try(
+    customer: Customer, simulator: RunningSimulator, first: str
+) -> Completed:
+    customer.opt_in()
+    if first == "cancelled":
+        customer.go(cancel_address(simulator, customer.attempt))
+    customer.press_continue()
+    return simulator.control.complete(str(customer.attempt.podero_id))
+
 
 TOLD = pytest.mark.parametrize("is_told", [True, False])
 
@@ -33,11 +44,7 @@ def test_retry_in_the_same_browser_and_a_scanner_afterwards(
     customer: Customer, simulator: RunningSimulator, is_told: bool, first: str
 ) -> None:
     simulator.control.settings(object_id_filled=is_told)
-    customer.opt_in()
-    if first == "cancelled":
-        customer.go(cancel_address(simulator, customer.attempt))
-    customer.press_continue()
-    done = simulator.control.complete(str(customer.attempt.podero_id))
+    done = finishes_at_the_second_try(customer, simulator, first)
     customer.go(str(done.redirect_url))
     sweep(client=podero_client(), now=timezone.now())
     assert is_steered(simulator, done.device_id)
@@ -54,11 +61,7 @@ def test_retry_that_is_finished_signed_out_on_the_phone(
     customer: Customer, simulator: RunningSimulator, is_told: bool, first: str
 ) -> None:
     simulator.control.settings(object_id_filled=is_told)
-    customer.opt_in()
-    if first == "cancelled":
-        customer.go(cancel_address(simulator, customer.attempt))
-    customer.press_continue()
-    done = simulator.control.complete(str(customer.attempt.podero_id))
+    done = finishes_at_the_second_try(customer, simulator, first)
     browser = stranger()
     back = browser.get(path_of(done.redirect_url))
     sign_in(browser, customer, by_the_portal=False, at=back.headers["Location"])

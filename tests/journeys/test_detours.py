@@ -36,6 +36,11 @@ def is_steered(simulator: RunningSimulator, podero_id: Any) -> bool:
     return bool(held[str(podero_id)]["is_smart_optimization_active"])
 
 
+def edited(address: str | None, podero_id: Any) -> str:
+    """A way back with another device's id written into it."""
+    return f"{str(address).partition('?')[0]}?deviceId={podero_id}"
+
+
 def presses_everything(customer: Customer) -> None:
     """ "Check again" on each attempt, with patience, and "Yes, mine" on each device, whatever the
     pages offer."""
@@ -249,22 +254,21 @@ def test_edited_device_id_before_the_victim_is_back_proves_nothing(
     customer.opt_in()
     own = simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
     theirs = simulator.control.complete(str(victims.podero_id), account="victim@example.com")
-    way_back = str(own.redirect_url).partition("?")[0]
-    edited = f"{way_back}?deviceId={theirs.device_id}"
+    way_back = edited(own.redirect_url, theirs.device_id)
     if kept_by == "a look before":
         customer.browser.post(reverse("check_attempt", args=[victims.reference]))
     if kept_by == "a look between":
         # Another browser of the attacker's came back first, so that the edited way back is late.
-        Customer(customer.podero_user).go(way_back)
+        Customer(customer.podero_user).go(way_back.partition("?")[0])
         sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=1))
 
-    customer.go(edited)
+    customer.go(way_back)
     presses_everything(customer)
     stranger().get(path_of(theirs.redirect_url))
     worker_hears_of(victims)
 
     gets_nothing(customer, simulator, theirs.device_id)
-    customer.go(edited)
+    customer.go(way_back)
     gets_nothing(customer, simulator, theirs.device_id)
 
 
@@ -286,8 +290,7 @@ def test_attempt_of_another_day_does_not_hide_who_brought_a_device_found_late(
         started_at=yesterday - timedelta(hours=1)
     )
 
-    way_back = str(own.redirect_url).partition("?")[0]
-    customer.go(f"{way_back}?deviceId={theirs.device_id}")
+    customer.go(edited(own.redirect_url, theirs.device_id))
     stranger().get(path_of(theirs.redirect_url))
     worker_hears_of(victims)
 
@@ -309,9 +312,8 @@ def test_device_found_in_time_keeps_its_day_when_an_address_names_it_later(
     OnboardingSession.objects.filter(pk=victims.pk).update(
         expires_at=device.linked_at, next_try_at=None
     )
-    way_back = str(own.redirect_url).partition("?")[0]
 
-    customer.go(f"{way_back}?deviceId={device.podero_id}")
+    customer.go(edited(own.redirect_url, device.podero_id))
     stranger().get(path_of(theirs.redirect_url))
     worker_hears_of(victims)
 

@@ -16,7 +16,13 @@ from onboarding.models import Device, OnboardingSession
 from tests.journeys.cards import link, remove
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, press_reconnect
-from tests.journeys.test_detours import gets_nothing, is_steered, presses_everything, reads_anew
+from tests.journeys.test_detours import (
+    edited,
+    gets_nothing,
+    is_steered,
+    presses_everything,
+    reads_anew,
+)
 from tests.journeys.test_proof_of_return import ACTIVATIONS, path_of, stranger, worker_hears_of
 from tests.simulator.launch import RunningSimulator
 from tests.simulator.test_reconnecting import OTHER
@@ -39,11 +45,6 @@ def age(attempt: OnboardingSession, *, days: int) -> None:
         Device.objects.filter(pk=device.pk).update(
             linked_at=device.linked_at - earlier, linked_after=device.linked_after - earlier
         )
-
-
-def edited(address: str | None, podero_id: Any) -> str:
-    """A way back with another device's id written into it."""
-    return f"{str(address).partition('?')[0]}?deviceId={podero_id}"
 
 
 def test_form_a_day_does_not_date_the_victims_device_before_the_victims_form(

@@ -17,6 +17,7 @@ from onboarding.models import Device, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
+from tests.journeys.test_detours import edited, gets_nothing
 from tests.journeys.test_proof_of_return import events_of, path_of, stranger
 from tests.races.test_races import Between, at_once, twins
 from tests.simulator.launch import Completed, RunningSimulator
@@ -193,3 +194,31 @@ def test_word_taken_back_while_a_return_is_taken_up_leaves_the_device_off(
 
     device.refresh_from_db()
     assert not device.is_optimization_wanted
+
+
+@pytest.mark.parametrize("activation", ["after_return", "immediately"])
+def test_word_said_where_one_came_back_while_the_victim_comes_back_does_not_outlast_that(
+    customer: Customer, simulator: RunningSimulator, settings: Any, activation: str
+) -> None:
+    """The word settles the attacker's own foreign return, in the instant of the victim's."""
+    settings.ONBOARDING_ACTIVATION = activation
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    victims = customer.attempt
+    customer.opt_in()
+    own = simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
+    theirs = simulator.control.complete(str(victims.podero_id), account="victim@example.com")
+    browser = stranger()
+    browser.get(path_of(edited(own.redirect_url, theirs.device_id)))
+    browser.force_login(customer.podero_user.account)
+    tasks.look_up_attempt(attempt_id=customer.attempt.pk)
+    device = Device.objects.get(podero_id=str(theirs.device_id))
+
+    at_once(
+        lambda: browser.post(reverse("confirm_device", args=[device.reference])),
+        lambda: stranger().get(path_of(theirs.redirect_url)),
+    )
+
+    gets_nothing(Customer(customer.podero_user, browser), simulator, theirs.device_id)
+    victims.refresh_from_db()
+    assert victims.foreign_return_at is not None
