@@ -90,6 +90,18 @@ def refresh_devices(*, customer_id: int, **_later: Any) -> None:
     devices.refresh_for_viewer(client=podero_client(), customer=customer, now=timezone.now())
 
 
+@shared_task(name="onboarding.look_who_signed_in")
+def look_who_signed_in(*, customer_id: int, **_later: Any) -> None:
+    """Somebody came back from the manufacturer who is not the customer: look, however lately that
+    was done, and switch off at once."""
+    customer = PoderoUser.objects.get(pk=customer_id)
+    devices.refresh_devices(client=podero_client(), customer=customer, now=timezone.now())
+    confirming.recall_doubtful_confirmations(
+        among=Device.objects.for_customer(customer), now=timezone.now()
+    )
+    switch_customer_devices(customer_id=customer_id)
+
+
 @shared_task(name="onboarding.charge_device")
 def charge_device(*, wish_id: int, **_later: Any) -> None:
     now = timezone.now()

@@ -92,7 +92,7 @@ class DeviceAdmin(RemovableAdmin):
         "confirmed_at",
         "is_named_by_session",
         "is_holder_proven",
-        "is_login_in_doubt",
+        "login_doubted_at",
         "is_optimization_wanted",
         "is_optimization_active",
         "is_authenticated",

@@ -5,30 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
-from onboarding.flows import charging, keeping
-from onboarding.models import Device, OnboardingSession
-from onboarding.models.attempts import OnboardingSessionQuerySet
+from onboarding.flows import keeping, proof
+from onboarding.models import Device, OnboardingSession, Reconnection
+from onboarding.models.attempts import LATE, OnboardingSessionQuerySet
 from onboarding.models.devices import DeviceQuerySet
-from onboarding.states import Actor, Event, State
+from onboarding.states import Actor, Event
 
 BATCH = 500
 
-# The attempts that a browser has come back with, and the device that each return named, if any.
+# What a browser has come back with, and the device that each return named, if any.
 CameBack = Mapping[UUID, UUID | None]
-# What may have changed of a device while a word about it waited for whoever came back.
-_PROOF = (
-    "is_holder_proven",
-    "is_login_in_doubt",
-    "is_named_by_session",
-    "linked_at",
-    "linked_after",
-    "attempt",
-)
 
 
 class ReturnedElsewhere(Exception):
@@ -46,22 +38,29 @@ def confirm_device(*, device: Device, came_back: CameBack, now: datetime) -> Non
     with transaction.atomic():
         keeping.hold_consent(device.attempt)
         # Whoever comes back elsewhere this moment waits here, or is seen.
-        attempts = list(_attempts_to_mind(device.podero_user_id).select_for_update())
-        device.refresh_from_db(fields=_PROOF)
-        word = _Word(device, attempts, came_back)
+        attempts = list(_attempts_to_mind(device.podero_user_id).select_for_update(no_key=True))
+        renewals = Reconnection.objects.for_customer(device.podero_user).that_anybody_may_finish()
+        list(renewals.select_for_update(of=["self"], no_key=True))
+        own = Device.objects.filter(pk=device.pk).select_related("attempt")
+        said_of = proof.with_sign_ins(own, came_back=came_back).get()
+        word = _Word(said_of, attempts, came_back)
         if word.is_barred:
             raise ReturnedElsewhere
         if word.is_proof:
-            device.record_holder()
+            said_of.record_holder()
         # It was the customer in that browser, so that these leave no doubt about any device.
         vouched_for = [attempt.pk for attempt in word.vouched_for]
         OnboardingSession.objects.filter(pk__in=vouched_for).update(foreign_return_at=None)
-        if device.confirm(now=now):
-            device.attempt.note(Event.DEVICE_CONFIRMED, at=now, actor=Actor.CUSTOMER)
+        renewals.filter(reference__in=list(came_back)).update(foreign_return_at=None)
+        if said_of.confirm(now=now):
+            said_of.attempt.note(Event.DEVICE_CONFIRMED, at=now, actor=Actor.CUSTOMER)
 
 
 def barred_devices(devices: Iterable[Device], *, came_back: CameBack) -> set[int]:
-    """Those of one customer's `devices` that a "yes, mine" in this browser is not enough for."""
+    """Those of one customer's `devices` that a "yes, mine" in this browser is not enough for.
+
+    They are of `proof.with_sign_ins`.
+    """
     asked = [each for each in devices if not (each.is_confirmed or each.is_holder_proven)]
     if not asked:
         return set()
@@ -77,30 +76,21 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
     rows = Device.objects.all() if among is None else among
     elsewhere = OnboardingSession.objects.that_came_back_elsewhere()
     own = elsewhere.filter(pk=OuterRef("attempt"))
-    others = elsewhere.filter(
-        Q(expires_at__gte=OuterRef("linked_after")) | ~Q(state=State.LINKED),
+    # As `may_have_brought` has it.
+    others = elsewhere.annotate(late=F("foreign_return_at") + LATE).filter(
+        Q(late__gte=OuterRef("linked_after")) | Q(expires_at__gte=OuterRef("linked_after")),
         podero_user=OuterRef("podero_user"),
         started_at__lte=OuterRef("linked_at"),
     )
-    doubtful = rows.filter(
-        Exists(own) | Exists(others) & Q(is_named_by_session=False),
+    doubtful = proof.with_sign_ins(rows, came_back=()).filter(
+        Exists(own) | Exists(others) & Q(is_named_by_session=False) | Q(is_let_in_elsewhere=True),
         confirmed_at__isnull=False,
         is_holder_proven=False,
     )
     recalled = 0
     for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
-        recalled += recall(device, now=now)
+        recalled += proof.recall(device, now=now)
     return recalled
-
-
-def recall(device: Device, *, now: datetime) -> bool:
-    """Ask again whose it is; until then it is off, and what was to charge is taken back."""
-    with transaction.atomic():
-        if not device.recall_confirmation(now=now):
-            return False
-        charging.take_back_if_asked(device=device, now=now)
-        device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
-    return True
 
 
 def _attempts_to_mind(customer_id: int) -> OnboardingSessionQuerySet:
@@ -112,10 +102,11 @@ def _attempts_to_mind(customer_id: int) -> OnboardingSessionQuerySet:
 class _Word:
     """What "this is my device" counts for, said in a browser that has come back with `came_back`.
 
-    `attempts` are those of the customer that came back elsewhere or are unsettled.
+    `device` is one of `proof.with_sign_ins`; `attempts` are those of the customer that came back
+    elsewhere or are unsettled.
     """
 
-    device: Device
+    device: Any
     attempts: list[OnboardingSession]
     came_back: CameBack
 
@@ -124,16 +115,24 @@ class _Word:
         """Whether the device may be somebody else's, and this browser cannot vouch for it."""
         if self.device.is_holder_proven:
             return False
-        return self.device.is_login_in_doubt or not self._has_come_back_with(self._elsewhere)
+        if self.device.is_login_in_doubt:
+            return True
+        if self.device.is_renewed_here:
+            return False
+        return self.device.is_let_in_elsewhere or not self._has_come_back_with(self._elsewhere)
 
     @property
     def is_proof(self) -> bool:
         """Whether it shows for good that the customer signed in at the manufacturer.
 
-        It does where no other attempt may have brought the device.
+        It does where they have done so last, or where nothing else may have brought the device.
         """
+        if self.device.is_login_in_doubt:
+            return False
+        if self.device.is_renewed_here:
+            return True
         brought = self._elsewhere or [self.device.attempt]
-        if self.device.is_login_in_doubt or not self._has_come_back_with(brought):
+        if self.device.may_be_let_in or not self._has_come_back_with(brought):
             return False
         others = (attempt for attempt in self.attempts if attempt not in brought)
         return not any(other.may_have_brought(self.device) for other in others)

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import confirming, failures, keeping, podero_users, renewal, schedule
+from onboarding.flows import failures, keeping, podero_users, proof, schedule
 from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
@@ -173,8 +173,10 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
         if device.podero_id in named:
             found = named[device.podero_id]
             device.record_seen(found, at=now)
-            if renewal.is_login_in_doubt(device, found) and device.doubt_login():
-                confirming.recall(device, now=now)
+            if proof.is_login_in_doubt(device, found):
+                proof.doubt_login(device, now=now)
+            elif device.stands_for_another(found):
+                device.rename_account(found)
         elif not device.is_removed:
             device.record_missing(at=now)
     known = {device.podero_id for device in own}

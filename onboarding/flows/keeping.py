@@ -9,10 +9,11 @@ from django.db import transaction
 from django.db.models import Min
 
 from onboarding import podero
-from onboarding.flows.discovery import Finding
+from onboarding.flows import proof
+from onboarding.flows.discovery import CLOCK_TOLERANCE, Finding
 from onboarding.models import Consent, Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.models.reports import Report
-from onboarding.states import Actor, Event
+from onboarding.states import Actor, Event, State
 
 
 class HasLeft(Exception):
@@ -49,7 +50,7 @@ def link_devices(
             )
             if device.is_removal_under_way(now=now):
                 raise BeingRemoved
-            is_doubtful = is_in_doubt(device, attempt, is_told=finding.is_told)
+            is_doubtful = proof.is_in_doubt(device, attempt, is_told=finding.is_told)
             if is_doubtful or _is_unwanted_since(device, attempt):
                 continue
             _relink(device, attempt, finding, now=now)
@@ -63,17 +64,14 @@ def link_devices(
 def accept_device(device: Device, *, found: podero.Device | None = None, now: datetime) -> None:
     """The browser that left came back with it: the customer need not be asked.
 
-    It is theirs for good where no other attempt may have brought it; else that counts as their
-    word, which is taken back when somebody else comes back with the other.
+    It is theirs for good where nothing else may have brought it; else that counts as their word,
+    which is taken back when somebody else comes back with the other. A form names the device, but
+    not whose login stands behind it by now.
     """
-    if rivals(device) or device.record_holder(found):
+    if found is not None and proof.is_login_in_doubt(device, found):
+        proof.doubt_login(device, now=now)
+    elif proof.has_rivals(device) or device.record_holder(found):
         device.confirm(now=now)
-
-
-def rivals(device: Device) -> list[OnboardingSession]:
-    """Other attempts of its customer that may have brought the device, with whomever."""
-    attempts = OnboardingSession.objects.that_compete_with(device.attempt)
-    return [each for each in attempts if each.may_have_brought(device)]
 
 
 def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:
@@ -130,18 +128,6 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     return is_undone
 
 
-def is_in_doubt(device: Device, attempt: OnboardingSession, *, is_told: bool = False) -> bool:
-    """Whether a renewed login, or a return elsewhere with another attempt, has left a doubt.
-
-    An address does not clear it: it is edited easily, or kept back from earlier. Where it
-    `is_told` by Podero's session that this attempt brought it, another has not.
-    """
-    if device.is_login_in_doubt or device.is_holder_proven or is_told:
-        return device.is_login_in_doubt
-    own = OnboardingSession.objects.for_customer(attempt.podero_user).exclude(pk=attempt.pk)
-    return any(each.may_have_brought(device) for each in own.that_came_back_elsewhere())
-
-
 def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:
     """Whether the customer wanted the device gone after coming back with this attempt.
 
@@ -170,7 +156,7 @@ def keep_device(
             "manufacturer": found.manufacturer,
             "model": found.model,
             "linked_at": now,
-            "linked_after": _linked_after(attempt, now=now),
+            "linked_after": _linked_after(attempt, found, now=now),
             "is_named_by_session": is_told,
             "is_optimization_active": bool(found.is_smart_optimization_active),
             "is_optimization_in_doubt": found.is_smart_optimization_active is None,
@@ -198,13 +184,26 @@ def _relink(device: Device, attempt: OnboardingSession, finding: Finding, *, now
         return
     # What is told of it was not kept until now, so that another login would not have been noticed.
     device.record_seen(finding.device, at=now)
-    if not finding.is_told and Reconnection.objects.that_anybody_may_finish(device).exists():
-        device.doubt_login()
+    renewals = Reconnection.objects.filter(device=device).that_anybody_may_finish()
+    is_unknown_whose = not finding.is_told and renewals.exists()
+    if is_unknown_whose or proof.is_login_in_doubt(device, finding.device):
+        proof.doubt_login(device, now=now)
 
 
-def _linked_after(attempt: OnboardingSession, *, now: datetime) -> datetime:
-    """Now, or when the first form ran out that may have brought what we learn of this late."""
+def _linked_after(attempt: OnboardingSession, found: podero.Device, *, now: datetime) -> datetime:
+    """Now; earlier where a form may have brought it of which we have not learnt the result.
+
+    It has not been linked before Podero made it, nor before the first of those forms: one that ran
+    out and is still to be looked up, or one with which somebody came back elsewhere.
+    """
     own = OnboardingSession.objects.for_customer(attempt.podero_user)
     awaited = own.filter(podero_id__isnull=False, next_try_at__isnull=False, expires_at__lt=now)
-    first = awaited.aggregate(first=Min("expires_at"))["first"]
-    return first or now
+    unknown = own.that_came_back_elsewhere().exclude(state=State.LINKED)
+    forms = [
+        awaited.aggregate(first=Min("expires_at"))["first"],
+        unknown.aggregate(first=Min("started_at"))["first"],
+    ]
+    earliest: datetime = min((moment for moment in forms if moment is not None), default=now)
+    if found.created_at is not None:
+        earliest = max(earliest, found.created_at - CLOCK_TOLERANCE)
+    return min(earliest, now)

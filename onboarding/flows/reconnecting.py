@@ -15,15 +15,14 @@ from django.db import transaction
 from django.urls import reverse
 
 from onboarding import podero
-from onboarding.flows import charging, failures, keeping, renewal, schedule, throttling
+from onboarding.flows import failures, keeping, proof, renewal, schedule, throttling
 from onboarding.models import Device, Reconnection
+from onboarding.models.reconnections import LIFETIME
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, hash_of, kept_hash_of
 from onboarding.states import FailureCode
 
 logger = logging.getLogger(__name__)
 
-# Nobody who has not come back within this time is still signing in.
-LIFETIME = timedelta(days=2)
 # A process that was to open the way to the manufacturer must be gone by now.
 OPENING_PERIOD = timedelta(minutes=5)
 # Podero has answered "not yet" this often and for this long: give up.
@@ -112,6 +111,7 @@ def open_sign_in(*, client: podero.PoderoClient, reconnection: Reconnection, now
     )
     if not is_ours:
         raise AlreadyReconnecting
+    reconnection.forget_account_of_removed()
     return opened.address
 
 
@@ -235,10 +235,10 @@ def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: da
             return
         device.record_seen(found, at=now)
         is_named = current.returned_device_id in (None, device.podero_id)
-        if current.is_return_matched and is_named and renewal.is_newest(current):
-            device.record_holder(found)
-        elif device.stands_for_another(found):
-            device.doubt_login()
+        is_shown = current.is_return_matched and is_named and current.is_last
+        is_theirs = is_shown and device.record_holder(found, set_out_at=current.opened_at)
+        if not is_theirs and device.stands_for_another(found):
+            proof.doubt_login(device, now=now)
 
 
 def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: datetime) -> None:
@@ -252,12 +252,11 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
             keeping.add_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
             if finding.changed is not None:
                 device.record_seen(finding.changed, at=now)
-                device.recall_confirmation(now=now)
-                if reconnection.is_return_matched and renewal.is_newest(reconnection):
-                    device.record_holder(finding.changed)
-                else:
-                    device.doubt_login()
-                charging.take_back_if_asked(device=device, now=now)
+                proof.recall(device, now=now)
+                is_shown = reconnection.is_return_matched and reconnection.is_last
+                set_out_at = reconnection.opened_at
+                if not (is_shown and device.record_holder(finding.changed, set_out_at=set_out_at)):
+                    proof.doubt_login(device, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
         reconnection.move(State.NOT_RENEWED, at=now, failure_code=FailureCode.WITHDRAWN)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
-
 from onboarding import podero
 from onboarding.flows.discovery import CLOCK_TOLERANCE
 from onboarding.flows.discovery import Finding as Newcomer
@@ -55,27 +53,6 @@ def look(client: podero.PoderoClient, reconnection: Reconnection) -> Finding:
     # The report is not taken, but that the login works again is plain to see.
     is_plain = reconnection.was_lapsed and found.is_authenticated is True
     return Finding(renewed=found if is_plain else None)
-
-
-def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
-    """Whether somebody else may have signed in at the manufacturer since the customer did.
-
-    By the id there; where Podero names none, by a browser that came back elsewhere from signing in.
-    """
-    if found.external_device_id:
-        return device.stands_for_another(found)
-    renewals = Reconnection.objects.filter(device=device)
-    proven = renewals.filter(is_return_matched=True, opened_at__gt=OuterRef("foreign_return_at"))
-    elsewhere = renewals.exclude(state=Reconnection.State.RENEWED).filter(
-        ~Exists(proven.filter(state=Reconnection.State.RENEWED)), foreign_return_at__isnull=False
-    )
-    return elsewhere.exists()
-
-
-def is_newest(reconnection: Reconnection) -> bool:
-    """Whether nobody has been sent to sign in for this device since; that may be somebody else."""
-    later = Reconnection.objects.filter(device=reconnection.device_id, pk__gt=reconnection.pk)
-    return not later.filter(opened_at__isnull=False).exists()
 
 
 def report(

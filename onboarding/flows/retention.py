@@ -76,17 +76,24 @@ def _old_events(before: datetime) -> QuerySet[SessionEvent]:
 
 
 def _old_reconnections(before: datetime) -> QuerySet[Reconnection]:
-    return Reconnection.objects.filter(finished_at__lt=before, next_try_at=None)
+    doubt = _casts_doubt(customer="device__podero_user")
+    return Reconnection.objects.filter(~doubt, finished_at__lt=before, next_try_at=None)
 
 
 def _old_attempts(before: datetime) -> QuerySet[OnboardingSession]:
     ended = Q(finished_at__lt=before) | Q(finished_at=None, started_at__lt=before)
+    doubt = _casts_doubt(customer="podero_user")
+    return OnboardingSession.objects.filter(~doubt, ended, state__in=FINAL, devices=None)
+
+
+def _casts_doubt(*, customer: str) -> Q:
+    """Whether somebody came back elsewhere with it who may have brought what is linked still."""
     unproven = Device.objects.present().filter(
-        podero_user=OuterRef("podero_user"), is_holder_proven=False
+        podero_user=OuterRef(customer),
+        attempt__consent__withdrawn_at=None,
+        is_holder_proven=False,
     )
-    elsewhere = Q(foreign_return_at__isnull=False, is_return_matched=False)
-    casts_doubt = elsewhere & Exists(unproven)
-    return OnboardingSession.objects.filter(~casts_doubt, ended, state__in=FINAL, devices=None)
+    return Q(Exists(unproven), foreign_return_at__isnull=False, is_return_matched=False)
 
 
 def _old_consents(withdrawn_before: datetime) -> QuerySet[Consent]:
@@ -111,7 +118,9 @@ def _not_seen_since(before: datetime, *, account: str) -> Q:
 
 def _dead_devices(before: datetime) -> QuerySet[Device]:
     over = Q(attempt__consent__withdrawn_at__lt=before) | Q(removed_at__lt=before)
-    return Device.objects.off().filter(over, removal_due_at=None)
+    doubtful = Reconnection.objects.filter(_casts_doubt(customer="device__podero_user"))
+    own = doubtful.filter(device=OuterRef("pk"))
+    return Device.objects.off().filter(over, ~Exists(own), removal_due_at=None)
 
 
 def _empty_customers(before: datetime) -> QuerySet[PoderoUser]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import discovery, failures, keeping, schedule
+from onboarding.flows import discovery, failures, keeping, proof, schedule
 from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.states import Actor, Event, FailureCode, State, sources_of
@@ -60,7 +60,7 @@ def _record_late_match(
             return
         named = attempt.devices.filter(podero_id=device_id) if device_id is not None else []
         for device in named:
-            if not keeping.is_in_doubt(device, attempt):
+            if not proof.is_in_doubt(device, attempt):
                 keeping.accept_device(device, now=now)
 
 

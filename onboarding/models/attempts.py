@@ -39,6 +39,8 @@ DEVICE_TYPES = [
 
 # An address opened again and again by a scanner is written down this often at the most.
 SIGHTING_INTERVAL = timedelta(minutes=1)
+# What somebody has linked before coming back, Podero makes a device of within this time.
+LATE = timedelta(days=1)
 
 
 class InvalidTransition(Exception):
@@ -283,18 +285,14 @@ class OnboardingSession(Claimable):
         if self.pk == device.attempt_id or device.is_named_by_session:
             return self.pk == device.attempt_id
         over_at = self.expires_at or self.started_at
-        is_over_before = over_at < device.linked_after and not self.is_result_unknown
-        return self.started_at <= device.linked_at and not is_over_before
+        if self.came_back_elsewhere and self.foreign_return_at is not None:
+            over_at = max(over_at, self.foreign_return_at + LATE)
+        return self.started_at <= device.linked_at and over_at >= device.linked_after
 
     @property
     def came_back_elsewhere(self) -> bool:
         """Whether it is among `that_came_back_elsewhere`."""
         return self.foreign_return_at is not None and not self.is_return_matched
-
-    @property
-    def is_result_unknown(self) -> bool:
-        """Whether somebody came back elsewhere and Podero has named nothing yet, however late."""
-        return self.came_back_elsewhere and self.state != State.LINKED
 
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}

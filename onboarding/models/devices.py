@@ -54,6 +54,8 @@ ChargeState = Literal[
 REPORTING_PERIOD = timedelta(minutes=15)
 # What is kept of a device while it is linked, and for nothing after that.
 NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", "report": {}, "savings": {}}
+# How often it is read whether a device that Podero keeps, although it should go, is still off.
+WATCH_OVER_REMOVED = timedelta(days=1)
 CHARGEABLE = (DeviceType.EV, DeviceType.WB)
 
 
@@ -87,10 +89,14 @@ class DeviceQuerySet(models.QuerySet["Device"]):
     def unread_since(self, moment: datetime) -> DeviceQuerySet:
         """Those that Podero is to be asked about again, the one read longest ago first.
 
-        Of one that is to be removed no more is wanted than that it is off.
+        Of one that is to be removed no more is wanted than that it is off, and stays so.
         """
         unread = self.filter(checked_at__lte=moment, missing_since=None, removed_at=None)
-        unread = unread.exclude(removal_wanted_at__isnull=False, pk__in=self.off())
+        unread = unread.exclude(
+            removal_wanted_at__isnull=False,
+            checked_at__gt=moment - WATCH_OVER_REMOVED,
+            pk__in=self.off(),
+        )
         return unread.filter(podero_user__podero_id__isnull=False).order_by("checked_at", "pk")
 
 
@@ -107,8 +113,8 @@ class Device(Removable, Claimable):
     linked at Podero: a form that ran out before that, or began later, did not bring it.
     `is_named_by_session` tells that Podero's own session says that `attempt` brought it.
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
-    browser came back from there. `is_login_in_doubt` tells that another account has been signed in
-    to in its place since, by whomever: only signing in there once more can prove it then.
+    browser came back from there. `login_doubted_at` is since when another account may stand behind
+    it, put there by whomever: only setting out to sign in there once more can prove it then.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -131,7 +137,9 @@ class Device(Removable, Claimable):
     confirmed_at = models.DateTimeField(_("confirmed by the customer"), null=True, blank=True)
     is_named_by_session = models.BooleanField(_("named by Podero's session"), default=False)
     is_holder_proven = models.BooleanField(_("customer holds the login"), default=False)
-    is_login_in_doubt = models.BooleanField(_("another login was put behind it"), default=False)
+    login_doubted_at = models.DateTimeField(
+        _("another login may stand behind it since"), null=True, blank=True
+    )
     is_optimization_wanted = models.BooleanField(_("optimization wanted"), default=False)
     is_optimization_active = models.BooleanField(_("optimization active"), default=False)
     is_optimization_in_doubt = models.BooleanField(default=False, editable=False)
@@ -196,6 +204,10 @@ class Device(Removable, Claimable):
     @property
     def is_confirmed(self) -> bool:
         return self.confirmed_at is not None
+
+    @property
+    def is_login_in_doubt(self) -> bool:
+        return self.login_doubted_at is not None
 
     @property
     def needs_customer(self) -> bool:
@@ -359,7 +371,7 @@ class Device(Removable, Claimable):
         rows = Device.objects.filter(pk=self.pk)
         if is_wanted:
             rows = rows.filter(
-                removal_wanted_at=None, confirmed_at__isnull=False, is_login_in_doubt=False
+                removal_wanted_at=None, confirmed_at__isnull=False, login_doubted_at=None
             )
         if not rows.update(**fields):
             return False
@@ -391,17 +403,21 @@ class Device(Removable, Claimable):
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
 
-    def record_holder(self, found: podero.Device | None = None) -> bool:
+    def record_holder(
+        self, found: podero.Device | None = None, *, set_out_at: datetime | None = None
+    ) -> bool:
         """The customer has shown that the manufacturer's login, as `found` now, is theirs.
 
-        False when it was not looked at now, and has been put in doubt meanwhile.
+        A doubt is cleared only by signing in anew, for which they `set_out_at` a later time. False
+        when there is one that is not, or when the device is to be removed.
         """
-        fields: dict[str, Any] = {"is_holder_proven": True, "is_login_in_doubt": False}
-        rows = Device.objects.filter(pk=self.pk)
-        if found is None:
-            rows = rows.filter(is_login_in_doubt=False)
-        elif found.external_device_id and not self.is_removal_wanted:
+        fields: dict[str, Any] = {"is_holder_proven": True, "login_doubted_at": None}
+        if found is not None and found.external_device_id:
             fields["external_device_id"] = found.external_device_id
+        is_clear = Q(login_doubted_at=None)
+        if set_out_at is not None:
+            is_clear |= Q(login_doubted_at__lt=set_out_at)
+        rows = Device.objects.filter(is_clear, pk=self.pk, removal_wanted_at=None)
         if not rows.update(**fields):
             return False
         self._set(**fields)
@@ -414,17 +430,30 @@ class Device(Removable, Claimable):
         self.reconnections.update(account_mark="")
         self._set(**NOTHING_TOLD)
 
-    def doubt_login(self) -> bool:
+    def doubt_login(self, *, at: datetime) -> bool:
         """Another account may stand behind it than the one that it was linked with.
 
-        False when the customer has proved another one since this copy was read.
+        When that was first so stays. False when the customer has proved another one since this
+        copy was read.
         """
-        fields = {"is_holder_proven": False, "is_login_in_doubt": True}
-        rows = Device.objects.filter(pk=self.pk, external_device_id=self.external_device_id)
+        fields = {"is_holder_proven": False, "login_doubted_at": self.login_doubted_at or at}
+        rows = Device.objects.filter(
+            pk=self.pk,
+            external_device_id=self.external_device_id,
+            is_holder_proven=self.is_holder_proven,
+            login_doubted_at=self.login_doubted_at,
+        )
         if not rows.update(**fields):
             return False
         self._set(**fields)
         return True
+
+    def rename_account(self, found: podero.Device) -> None:
+        """Podero names it differently at the manufacturer, and nobody was sent to sign in there."""
+        told_id = found.external_device_id
+        rows = Device.objects.filter(pk=self.pk, removal_wanted_at=None, login_doubted_at=None)
+        if told_id and rows.update(external_device_id=told_id):
+            self._set(external_device_id=told_id)
 
     def recall_confirmation(self, *, now: datetime) -> bool:
         """Ask again whose it is, and have it switched off.
@@ -454,7 +483,7 @@ class Device(Removable, Claimable):
             "tries": 0,
         }
         rows = Device.objects.filter(
-            pk=self.pk, confirmed_at=None, removal_wanted_at=None, is_login_in_doubt=False
+            pk=self.pk, confirmed_at=None, removal_wanted_at=None, login_doubted_at=None
         )
         if not rows.update(**fields):
             return False

@@ -1,20 +1,22 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Case, Exists, F, OuterRef, Q, When
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.attempts import SIGHTING_INTERVAL
+from onboarding.models.attempts import LATE, SIGHTING_INTERVAL
 from onboarding.models.claims import Claimable
 from onboarding.models.devices import Device
 from onboarding.models.podero_users import PoderoUser
 from onboarding.models.return_tokens import kept_hash_of, kept_hash_of_cancel
 from onboarding.states import Actor, Event, FailureCode
 
+# Nobody who has not come back within this time is still signing in.
+LIFETIME = timedelta(days=2)
 # What the timeline of the attempt that brought the device tells of each stage.
 _EVENTS = {
     "open": (Event.RECONNECT_OPENED, Actor.CUSTOMER),
@@ -36,10 +38,49 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
     def due(self, *, now: datetime) -> ReconnectionQuerySet:
         return self.filter(next_try_at__lte=now).order_by("pk")
 
-    def that_anybody_may_finish(self, device: Device) -> ReconnectionQuerySet:
-        """Ways to the manufacturer that have not ended with the browser that left coming back."""
-        proven = Q(state="renewed", is_return_matched=True)
-        return self.filter(device=device, opened_at__isnull=False).exclude(proven)
+    def that_anybody_may_finish(self) -> ReconnectionQuerySet:
+        """Ways to the manufacturer that the customer is not known to have finished.
+
+        They have if the browser that left came back, or if they signed in where another one did.
+        """
+        settled = Q(is_return_matched=True) | Q(state="renewed")
+        return self.filter(opened_at__isnull=False).exclude(settled)
+
+    def that_came_back_elsewhere(self) -> ReconnectionQuerySet:
+        """Those of them with which a browser came back in which the customer was not signed in."""
+        return self.that_anybody_may_finish().filter(foreign_return_at__isnull=False)
+
+    def that_may_have_brought(self, device: Device | None = None) -> ReconnectionQuerySet:
+        """Those of its customer by which another account may have let the device in.
+
+        It turned up while somebody may have signed in. Without `device`: in a query about devices,
+        for each of them. Where Podero's session names the attempt that brought it, it was that.
+        """
+
+        def its(field: str) -> Any:
+            return OuterRef(field) if device is None else getattr(device, field)
+
+        over_at = Case(
+            When(foreign_return_at=None, then=F("opened_at") + LIFETIME),
+            default=F("foreign_return_at") + LATE,
+        )
+        return self.annotate(over_at=over_at).filter(
+            ~Q(device=its("pk")),
+            device__podero_user=its("podero_user_id"),
+            opened_at__lte=its("linked_at"),
+            over_at__gte=its("linked_after"),
+        )
+
+    def that_are_last(self) -> ReconnectionQuerySet:
+        """Those since which nobody else is known to have signed in for the device.
+
+        Nobody was sent there since, nor came back elsewhere who had been sent there before.
+        """
+        others = Reconnection.objects.filter(device=OuterRef("device")).exclude(pk=OuterRef("pk"))
+        later = others.filter(pk__gt=OuterRef("pk"), opened_at__isnull=False)
+        elsewhere = others.that_came_back_elsewhere()
+        elsewhere = elsewhere.filter(foreign_return_at__gte=OuterRef("opened_at"))
+        return self.filter(~Exists(later), ~Exists(elsewhere))
 
     def with_device(self) -> ReconnectionQuerySet:
         return self.select_related("device__podero_user", "device__attempt__consent")
@@ -121,6 +162,11 @@ class Reconnection(Claimable):
     def is_final(self) -> bool:
         return self.state not in self.UNFINISHED
 
+    @property
+    def is_last(self) -> bool:
+        """Whether it is among `that_are_last`."""
+        return Reconnection.objects.filter(pk=self.pk).that_are_last().exists()
+
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}
 
@@ -146,6 +192,11 @@ class Reconnection(Claimable):
             )
         self._set(**fields)
         return True
+
+    def forget_account_of_removed(self) -> None:
+        """The device may be wanted removed since it was read: then nothing told of it is kept."""
+        rows = Reconnection.objects.filter(pk=self.pk, device__removal_wanted_at__isnull=False)
+        rows.update(account_mark="")
 
     def match_return(self) -> None:
         """The browser that left came back while what another one brought is being checked."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
-from onboarding.flows import confirming, lookups, opt_in, reminders, returning, throttling
+from onboarding.flows import confirming, lookups, opt_in, proof, reminders, returning, throttling
 from onboarding.forms import SubmissionForm
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import State
@@ -44,7 +45,8 @@ def _attempt(customer: PoderoUser, reference: UUID) -> Any:
 def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
     """One page for every state; safe to reload, bookmark and share a screenshot of."""
     shown = _attempt(customer, reference)
-    devices = _devices(shown)
+    came_back = came_back_with(request)
+    devices = _devices(shown, came_back)
     return render(
         request,
         f"onboarding/attempts/{shown.state}.html",
@@ -54,7 +56,7 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "devices": devices,
             "is_removed": shown.state == State.LINKED and not devices and shown.devices.exists(),
             "is_settled": not any(device.is_switch_pending for device in devices),
-            "barred": confirming.barred_devices(devices, came_back=came_back_with(request)),
+            "barred": confirming.barred_devices(devices, came_back=came_back),
             "successor": shown.successor,
             "form": SubmissionForm(),
             "tries_by_itself": _next_try_ms(shown),
@@ -63,11 +65,11 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
     )
 
 
-def _devices(attempt: OnboardingSession) -> list[Device]:
+def _devices(attempt: OnboardingSession, came_back: Iterable[UUID]) -> list[Device]:
     if attempt.state != State.LINKED:
         return []
     present = Device.objects.present().filter(attempt=attempt)
-    return list(present.as_shown().order_by("pk"))
+    return list(proof.with_sign_ins(present.as_shown(), came_back=came_back).order_by("pk"))
 
 
 def _next_try_ms(attempt: OnboardingSession) -> int | None:

@@ -16,9 +16,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
-from onboarding.flows import confirming, doubles, keeping
+from onboarding.flows import confirming, doubles, keeping, proof
 from onboarding.flows import devices as device_flow
 from onboarding.models import Consent, Device, PoderoUser
+from onboarding.models.devices import DeviceQuerySet
 from onboarding.states import UNFINISHED, State
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required, signed_in_customer
@@ -47,7 +48,8 @@ class Unfinished:
 def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     """What is linked, what works and what needs the customer, as last heard from Podero."""
     now = timezone.now()
-    shown = _devices_of(customer)
+    came_back = came_back_with(request)
+    shown = list(proof.with_sign_ins(_devices_of(customer), came_back=came_back))
     is_stale = device_flow.is_stale(devices=shown, now=now)
     if device_flow.is_refresh_due(customer=customer, devices=shown, now=now):
         nudge(refresh_devices, customer_id=customer.pk)
@@ -64,7 +66,7 @@ def devices(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
             "old_before": now - _OLD,
             "status_url": resolve_url("devices_status") + ("?aged=1" if is_stale else ""),
             "news": _fingerprint(shown, is_aged=is_stale),
-            "barred": confirming.barred_devices(shown, came_back=came_back_with(request)),
+            "barred": confirming.barred_devices(shown, came_back=came_back),
         },
     )
 
@@ -79,7 +81,7 @@ def devices_status(request: HttpRequest) -> HttpResponse:
     if customer is None:
         return JsonResponse({"detail": "Sign in first."}, status=401)
     now = timezone.now()
-    shown = _devices_of(customer)
+    shown = list(_devices_of(customer))
     if device_flow.is_refresh_due(customer=customer, devices=shown, now=now):
         nudge(refresh_devices, customer_id=customer.pk)
     is_aged = request.GET.get("aged") == "1"
@@ -123,9 +125,9 @@ def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) 
     return redirect("devices")
 
 
-def _devices_of(customer: PoderoUser) -> list[Device]:
+def _devices_of(customer: PoderoUser) -> DeviceQuerySet:
     present = Device.objects.for_customer(customer).present()
-    return list(present.as_shown().order_by("-linked_at", "-pk"))
+    return present.as_shown().order_by("-linked_at", "-pk")
 
 
 def _agreements(customer: PoderoUser) -> tuple[list[Consent], list[Unfinished]]:

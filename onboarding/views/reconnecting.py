@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from onboarding.clients import TooManyWaiting, place_in_line
-from onboarding.flows import confirming, devices, keeping, reconnecting, throttling
+from onboarding.flows import confirming, devices, keeping, proof, reconnecting, throttling
 from onboarding.models import Device, PoderoUser, Reconnection
 from onboarding.models.reconnections import ReconnectionQuerySet
-from onboarding.tasks import nudge, refresh_devices, take_up_reconnection
+from onboarding.tasks import look_who_signed_in, nudge, take_up_reconnection
 from onboarding.views.access import customer_required, signed_in_customer, to_entrance
 from onboarding.views.coming_back import (
     came_back_with,
@@ -64,7 +64,9 @@ def reconnect(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Ht
 def reconnection(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
     """One page for every state; safe to reload and to bookmark."""
     shown = _reconnection(customer, reference)
+    came_back = came_back_with(request)
     unconfirmed = Device.objects.for_customer(customer).filter(confirmed_at=None)
+    unconfirmed = proof.with_sign_ins(unconfirmed, came_back=came_back)
     asked = list(unconfirmed.select_related("attempt__consent").order_by("pk"))
     return render(
         request,
@@ -74,7 +76,7 @@ def reconnection(request: HttpRequest, customer: PoderoUser, reference: UUID) ->
             "customer": customer,
             "device": shown.device,
             "asked": asked if shown.is_final else [],
-            "barred": confirming.barred_devices(asked, came_back=came_back_with(request)),
+            "barred": confirming.barred_devices(asked, came_back=came_back),
         },
     )
 
@@ -163,7 +165,7 @@ def _own(customer: PoderoUser) -> ReconnectionQuerySet:
 def _note_foreign(request: HttpRequest, found: Reconnection) -> HttpResponse:
     # Somebody may have signed in with another account than the customer's: look soon.
     if request.method == "GET" and found.note_return_seen(at=timezone.now()):
-        nudge(refresh_devices, customer_id=found.device.podero_user_id)
+        nudge(look_who_signed_in, customer_id=found.device.podero_user_id)
     if request.user.is_authenticated:
         return redirect("return_other_customer")
     return to_entrance(request, back_to=resolve_url("resume_reconnection", found.reference))

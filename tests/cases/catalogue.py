@@ -182,6 +182,21 @@ CASES = (
         ("an older way back from the manufacturer",
          RECONNECTING + "test_detours.py::test_older_way_back_proves_nothing_about_a_newer_sign_in[False]",
          RECONNECTED, ("reconnect: only the newest way back proves",)),
+        ("the newest way back from the manufacturer, kept until an older one had brought somebody else",
+         RECONNECTING
+         + "test_detours.py::test_newest_way_back_proves_nothing_that_an_older_one_has_brought_since[before]",
+         RECONNECTED, ("reconnect: the newest way back proves nothing that an older one has brought since",)),
+        ("a form finished anew after somebody else has signed in at the manufacturer",
+         RECONNECTING
+         + "test_detours.py::test_form_finished_anew_does_not_vouch_for_the_login_behind_the_device[before-True]",
+         RETURN, ("reconnect: a form finished anew does not vouch for the login",)),
+        ("device that somebody else has brought by signing in at the manufacturer",
+         RECONNECTING
+         + "test_newcomers.py::test_device_of_somebody_else_who_signed_in_is_never_optimized[True-after_return]",
+         RECONNECTED, ("reconnect: what somebody's sign-in has brought is not the customer's by a word",)),
+        ("the same, called one's own before they came back",
+         RECONNECTING + "test_newcomers.py::test_word_given_before_somebody_else_came_back_is_taken_back",
+         RECONNECTED, ("reconnect: a word about what a sign-in has brought is taken back",)),
         ("login renewed by somebody else where Podero names no account",
          RECONNECTING + "test_detours.py::test_sign_in_elsewhere_is_doubted_where_podero_names_no_account",
          RECONNECTED, ("reconnect: without a name of the account the way back tells",)),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+import time_machine
 from django.urls import reverse
 from django.utils import timezone
 
@@ -132,3 +135,26 @@ def test_car_and_wallbox_the_same_day_and_a_scanner_for_the_second(
     worker_hears_of(customer.attempt)
     sweep(client=podero_client(), now=timezone.now())
     assert all(device.is_confirmed for device in Device.objects.all())
+
+
+def test_return_elsewhere_of_which_nothing_came_bars_what_is_linked_in_days_no_more(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Finished on a phone, signed out, and never confirmed by Podero; tried again days later."""
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    done = simulator.control.complete(str(customer.attempt.podero_id))
+    simulator.control.drop_device(str(done.device_id))
+    stranger().get(path_of(done.redirect_url))
+    start = timezone.now()
+    for hours in (0, 24, 80):
+        sweep(client=podero_client(), now=start + timedelta(hours=hours))
+    with time_machine.travel(start + timedelta(days=5), tick=True):
+        customer.browser.force_login(customer.podero_user.account)
+        customer.opt_in()
+        own = simulator.control.complete(str(customer.attempt.podero_id))
+        made_at = timezone.now().isoformat()
+        simulator.control.set_device(str(own.device_id), created_at=made_at)
+        customer.go(str(own.redirect_url))
+        sweep(client=podero_client(), now=timezone.now())
+        assert is_steered(simulator, own.device_id)

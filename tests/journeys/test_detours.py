@@ -289,6 +289,8 @@ def test_attempt_of_another_day_does_not_hide_who_brought_a_device_found_late(
     OnboardingSession.objects.filter(pk=customer.attempt.pk).update(
         started_at=yesterday - timedelta(hours=1)
     )
+    made_at = (yesterday - timedelta(hours=2)).isoformat()
+    simulator.control.set_device(str(theirs.device_id), created_at=made_at)
 
     customer.go(edited(own.redirect_url, theirs.device_id))
     stranger().get(path_of(theirs.redirect_url))
@@ -402,7 +404,7 @@ def test_what_was_to_charge_ends_with_the_confirmation(
     if not is_told:
         simulator.control.arm("boost", "http_503", count=1)
     charge(customer, device)
-    simulator.control.set_device(str(device.podero_id), external_device_id="somebody-elses")
+    finish(press_reconnect(customer, device).headers["Location"], OTHER)
 
     reads_anew(customer)
     sweep(client=podero_client(), now=timezone.now())

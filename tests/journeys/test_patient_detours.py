@@ -248,3 +248,29 @@ def test_word_said_where_one_came_back_is_no_proof_while_another_form_may_have_b
     worker_hears_of(victims)
 
     gets_nothing(elsewhere, simulator, theirs.device_id)
+
+
+def test_form_that_lives_longer_than_was_said_is_doubted_by_its_return(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    start = timezone.now()
+    customer.opt_in()
+    victims = customer.attempt
+    customer.opt_in()
+    own = simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
+    customer.browser.post(reverse("check_attempt", args=[victims.reference]))
+    customer.go(str(own.redirect_url))
+    simulator.control.set_session(str(victims.podero_id), expiration_date="2999-12-31")
+    for hours in range(0, 130, 6):
+        with time_machine.travel(start + timedelta(hours=hours), tick=False):
+            sweep(client=podero_client(), now=timezone.now())
+    with time_machine.travel(start + timedelta(hours=131), tick=True):
+        theirs = simulator.control.complete(str(victims.podero_id), account="victim@example.com")
+        customer.browser.force_login(customer.podero_user.account)
+        reads_anew(customer)
+
+        stranger().get(path_of(theirs.redirect_url))
+        worker_hears_of(victims)
+
+        gets_nothing(customer, simulator, theirs.device_id)

@@ -86,7 +86,7 @@ def test_word_said_while_the_login_is_put_in_doubt_neither_clears_it_nor_counts(
 ) -> None:
     customer.press_check()
     stale = Device.objects.get()
-    Device.objects.get().doubt_login()
+    Device.objects.get().doubt_login(at=timezone.now())
 
     stale.record_holder()
 

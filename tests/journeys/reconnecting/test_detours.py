@@ -9,14 +9,23 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from onboarding import tasks
 from onboarding.clients import podero_client
+from onboarding.flows import removal
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device
+from onboarding.views.undoing import undo_at_podero
 from tests.factories import make_customer
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, press_reconnect
-from tests.journeys.test_detours import gets_nothing, is_steered, presses_everything, reads_anew
+from tests.journeys.test_detours import (
+    edited,
+    gets_nothing,
+    is_steered,
+    presses_everything,
+    reads_anew,
+)
 from tests.journeys.test_proof_of_return import path_of, stranger
 from tests.simulator.launch import Completed, RunningSimulator
 from tests.simulator.test_reconnecting import OTHER
@@ -114,3 +123,117 @@ def test_sign_in_elsewhere_is_doubted_where_podero_names_no_account(
     sweep(client=podero_client(), now=timezone.now())
 
     assert is_steered(simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("came_back", ["before", "after", "never"])
+def test_newest_way_back_proves_nothing_that_an_older_one_has_brought_since(
+    customer: Customer, simulator: RunningSimulator, came_back: str
+) -> None:
+    device = link(customer, simulator)
+    older = press_reconnect(customer, device).headers["Location"]
+    own = finish(press_reconnect(customer, device).headers["Location"])
+    theirs = finish(older, OTHER)
+    if came_back == "before":
+        stranger().get(path_of(theirs))
+    if came_back == "never":
+        reads_anew(customer)
+
+    customer.go(own)
+    presses_everything(customer)
+    if came_back == "after":
+        stranger().get(path_of(theirs))
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+def form_that_names(
+    customer: Customer, simulator: RunningSimulator, device: Device, *, is_told: bool = True
+) -> str:
+    """A form that the customer finishes anew for a device that is linked; the way back."""
+    simulator.control.settings(object_id_filled=is_told)
+    customer.opt_in()
+    session = str(customer.attempt.podero_id)
+    own = simulator.control.complete(session)
+    simulator.control.drop_device(str(own.device_id))
+    if is_told:
+        simulator.control.set_session(session, object_id=str(device.podero_id))
+    return edited(str(own.redirect_url), device.podero_id)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+@pytest.mark.parametrize("came_back", ["before", "after"])
+def test_form_finished_anew_does_not_vouch_for_the_login_behind_the_device(
+    customer: Customer, simulator: RunningSimulator, is_told: bool, came_back: str
+) -> None:
+    device = link(customer, simulator)
+    address = press_reconnect(customer, device).headers["Location"]
+    own = form_that_names(customer, simulator, device, is_told=is_told)
+    theirs = finish(address, OTHER)
+    if came_back == "before":
+        stranger().get(path_of(theirs))
+
+    customer.go(own)
+    if came_back == "after":
+        stranger().get(path_of(theirs))
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("came_back", ["before", "after"])
+def test_removing_and_linking_anew_does_not_hide_who_signed_in_since(
+    customer: Customer, simulator: RunningSimulator, came_back: str
+) -> None:
+    """Two tabs: the second opens a form before the first one gets to ask Podero to remove it."""
+    device = link(customer, simulator)
+    address = press_reconnect(customer, device).headers["Location"]
+    removal.want_device_removed(device=Device.objects.get(), now=timezone.now())
+    own = form_that_names(customer, simulator, device)
+    undo_at_podero(customer.podero_user)
+    assert Device.objects.get().removed_at is None
+    theirs = finish(address, OTHER)
+    if came_back == "before":
+        stranger().get(path_of(theirs))
+        reads_anew(customer)
+
+    customer.go(own)
+    if came_back == "after":
+        stranger().get(path_of(theirs))
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+def test_customer_clears_every_doubt_by_setting_out_anew(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    theirs = finish(press_reconnect(customer, device).headers["Location"], OTHER)
+    stranger().get(path_of(theirs))
+    reads_anew(customer)
+    assert Device.objects.get().is_login_in_doubt
+
+    customer.go(finish(press_reconnect(customer, device).headers["Location"]))
+    presses_everything(customer)
+    stranger().get(path_of(theirs))
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device.podero_id)
+
+
+def test_other_name_for_the_device_is_no_doubt_where_nobody_was_sent_to_sign_in(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), external_device_id="5YJ3E1EA7KF000316")
+
+    reads_anew(customer)
+
+    device = Device.objects.get()
+    assert (device.is_confirmed, device.external_device_id) == (True, "5YJ3E1EA7KF000316")
+    theirs = finish(press_reconnect(customer, device).headers["Location"], OTHER)
+    stranger().get(path_of(theirs))
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    gets_nothing(customer, simulator, device.podero_id)

@@ -1,0 +1,110 @@
+"""Who may have brought a device, or have put a login behind it: what leaves a doubt, and for whom.
+
+Every address at Podero or the manufacturer that a customer was sent to is a way that somebody else
+may have gone instead: the hosted form of an attempt, and the sign-in of a reconnection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from onboarding import podero
+from onboarding.flows import charging
+from onboarding.models import Device, OnboardingSession, Reconnection
+from onboarding.models.devices import DeviceQuerySet
+from onboarding.states import Actor, Event
+
+
+def has_rivals(device: Device) -> bool:
+    """Whether another way than its own attempt may have brought the device, with whomever."""
+    attempts = OnboardingSession.objects.that_compete_with(device.attempt)
+    if any(attempt.may_have_brought(device) for attempt in attempts):
+        return True
+    renewals = Reconnection.objects.that_anybody_may_finish().that_may_have_brought(device)
+    return not device.is_named_by_session and renewals.exists()
+
+
+def is_in_doubt(device: Device, attempt: OnboardingSession, *, is_told: bool = False) -> bool:
+    """Whether a renewed login, or a return elsewhere by another way, has left a doubt.
+
+    An address does not clear it: it is edited easily, or kept back from earlier. Where it
+    `is_told` by Podero's session that this attempt brought it, another has not.
+    """
+    if device.is_login_in_doubt or device.is_holder_proven or is_told:
+        return device.is_login_in_doubt
+    own = OnboardingSession.objects.for_customer(attempt.podero_user).exclude(pk=attempt.pk)
+    if any(each.may_have_brought(device) for each in own.that_came_back_elsewhere()):
+        return True
+    renewals = Reconnection.objects.that_came_back_elsewhere().that_may_have_brought(device)
+    return not device.is_named_by_session and renewals.exists()
+
+
+def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
+    """Whether somebody else may have signed in at the manufacturer since the customer did.
+
+    By the id there; by a browser that came back elsewhere from signing in where Podero names none,
+    or where that one was open already when the id was learnt.
+    """
+    own = Reconnection.objects.filter(device=device)
+    if device.stands_for_another(found):
+        return own.that_anybody_may_finish().exists()
+    matched = own.filter(is_return_matched=True)
+    signed_in_anew = matched.filter(state=Reconnection.State.RENEWED)
+    elsewhere = own.that_came_back_elsewhere().filter(
+        ~Exists(signed_in_anew.filter(opened_at__gt=OuterRef("foreign_return_at")))
+    )
+    if found.external_device_id:
+        attempt = device.attempt
+        elsewhere = elsewhere.filter(
+            Exists(
+                matched.filter(
+                    opened_at__lte=OuterRef("foreign_return_at"),
+                    finished_at__gte=OuterRef("opened_at"),
+                )
+            )
+            | Q(
+                opened_at__lte=device.linked_at,
+                foreign_return_at__gte=attempt.opened_at or attempt.started_at,
+            )
+        )
+    return elsewhere.exists()
+
+
+def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> DeviceQuerySet:
+    """Tell of each device what is known of those who signed in at the manufacturer.
+
+    `is_renewed_here`: its login was renewed last by whoever came back in this browser, which has
+    `came_back` with these. `is_let_in_elsewhere`: it may have been brought by a sign-in with which
+    somebody came back, and not in this browser; `may_be_let_in`: or may yet come back.
+    """
+    references = list(came_back)
+    elsewhere = Reconnection.objects.exclude(reference__in=references).that_may_have_brought()
+    own = Reconnection.objects.filter(device=OuterRef("pk"), reference__in=references)
+    return devices.annotate(
+        is_renewed_here=Exists(own.filter(state=Reconnection.State.RENEWED).that_are_last()),
+        is_let_in_elsewhere=Q(is_named_by_session=False)
+        & Exists(elsewhere.that_came_back_elsewhere()),
+        may_be_let_in=Q(is_named_by_session=False) & Exists(elsewhere.that_anybody_may_finish()),
+    )
+
+
+def doubt_login(device: Device, *, now: datetime) -> None:
+    """Another account may stand behind the device: only signing in there anew can clear that."""
+    with transaction.atomic():
+        if device.doubt_login(at=now):
+            recall(device, now=now)
+
+
+def recall(device: Device, *, now: datetime) -> bool:
+    """Ask again whose it is; until then it is off, and what was to charge is taken back."""
+    with transaction.atomic():
+        if not device.recall_confirmation(now=now):
+            return False
+        charging.take_back_if_asked(device=device, now=now)
+        device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
+    return True
