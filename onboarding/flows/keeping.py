@@ -184,9 +184,7 @@ def _relink(device: Device, attempt: OnboardingSession, finding: Finding, *, now
         return
     # What is told of it was not kept until now, so that another login would not have been noticed.
     device.record_seen(finding.device, at=now)
-    renewals = Reconnection.objects.filter(device=device).that_anybody_may_finish()
-    is_unknown_whose = not finding.is_told and renewals.exists()
-    if is_unknown_whose or proof.is_login_in_doubt(device, finding.device):
+    if Reconnection.objects.filter(device=device).that_anybody_may_finish().exists():
         proof.doubt_login(device, now=now)
 
 

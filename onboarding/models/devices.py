@@ -451,7 +451,12 @@ class Device(Removable, Claimable):
     def rename_account(self, found: podero.Device) -> None:
         """Podero names it differently at the manufacturer, and nobody was sent to sign in there."""
         told_id = found.external_device_id
-        rows = Device.objects.filter(pk=self.pk, removal_wanted_at=None, login_doubted_at=None)
+        rows = Device.objects.filter(
+            pk=self.pk,
+            external_device_id=self.external_device_id,
+            removal_wanted_at=None,
+            login_doubted_at=None,
+        )
         if told_id and rows.update(external_device_id=told_id):
             self._set(external_device_id=told_id)
 

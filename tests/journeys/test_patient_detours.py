@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
@@ -40,6 +41,7 @@ def age(attempt: OnboardingSession, *, days: int) -> None:
         started_at=attempt.started_at - earlier,
         opened_at=attempt.opened_at - earlier,
         expires_at=attempt.expires_at - earlier,
+        foreign_return_at=F("foreign_return_at") - earlier,
     )
     for device in attempt.devices.all():
         Device.objects.filter(pk=device.pk).update(
@@ -172,6 +174,8 @@ def test_device_of_a_foreign_return_that_shows_only_after_its_form_has_ended(
     stranger().get(path_of(theirs.redirect_url))
     # The last look was had, and Podero named nothing yet.
     age(victims, days=4)
+    made_at = (timezone.now() - timedelta(days=4)).isoformat()
+    simulator.control.set_device(str(theirs.device_id), created_at=made_at)
     OnboardingSession.objects.filter(pk=victims.pk).update(
         state="expired", next_try_at=None, finished_at=timezone.now() - timedelta(days=1)
     )

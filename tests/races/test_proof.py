@@ -99,6 +99,7 @@ def test_word_said_while_the_login_is_put_in_doubt_neither_clears_it_nor_counts(
 def test_reading_begun_before_the_customer_proved_another_login_doubts_nothing(
     customer: Customer, lapsed: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    press_reconnect(customer)
     Device.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
     read = podero.PoderoClient.list_devices
 

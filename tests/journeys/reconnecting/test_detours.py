@@ -181,7 +181,7 @@ def test_form_finished_anew_does_not_vouch_for_the_login_behind_the_device(
     gets_nothing(customer, simulator, device.podero_id)
 
 
-@pytest.mark.parametrize("came_back", ["before", "after"])
+@pytest.mark.parametrize("came_back", ["before", "after", "never"])
 def test_removing_and_linking_anew_does_not_hide_who_signed_in_since(
     customer: Customer, simulator: RunningSimulator, came_back: str
 ) -> None:

@@ -17,6 +17,7 @@ from tests.journeys.cards import link, remove
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, press_reconnect
 from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
+from tests.journeys.test_patient_detours import age
 from tests.journeys.test_proof_of_return import (
     ACTIVATIONS,
     confirm_by_hand,
@@ -74,12 +75,15 @@ def test_word_given_before_somebody_else_came_back_is_taken_back(
     gets_nothing(customer, simulator, theirs.podero_id)
 
 
+@pytest.mark.parametrize("is_told", [True, False])
 def test_edited_return_does_not_vouch_for_what_somebody_else_has_brought(
-    customer: Customer, simulator: RunningSimulator
+    customer: Customer, simulator: RunningSimulator, is_told: bool
 ) -> None:
     """A form of their own, finished by themselves, and the victim's device in the way back."""
-    simulator.control.settings(object_id_filled=False)
-    way_back, theirs = way_to_a_new_device(customer, simulator, device=link(customer, simulator))
+    simulator.control.settings(object_id_filled=is_told)
+    device = link(customer, simulator)
+    age(customer.attempt, days=5)
+    way_back, theirs = way_to_a_new_device(customer, simulator, device=device)
     customer.opt_in()
     own = simulator.control.complete(str(customer.attempt.podero_id))
     simulator.control.drop_device(str(own.device_id))
