@@ -40,7 +40,7 @@ def confirm_device(*, device: Device, came_back: CameBack, now: datetime) -> Non
         # Whoever comes back elsewhere this moment waits here, or is seen.
         attempts = list(_attempts_to_mind(device.podero_user_id).select_for_update(no_key=True))
         renewals = Reconnection.objects.for_customer(device.podero_user).that_anybody_may_finish()
-        list(renewals.select_for_update(of=["self"], no_key=True))
+        list(renewals.select_for_update(of=["self"], no_key=True).order_by("pk"))
         own = Device.objects.filter(pk=device.pk).select_related("attempt")
         said_of = proof.with_sign_ins(own, came_back=came_back).get()
         word = _Word(said_of, attempts, came_back)

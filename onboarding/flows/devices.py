@@ -152,9 +152,16 @@ def refresh_for_viewer(*, client: podero.PoderoClient, customer: PoderoUser, now
     return refresh_devices(client=client, customer=customer, now=now)
 
 
-def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: datetime) -> bool:
+def refresh_devices(
+    *,
+    client: podero.PoderoClient,
+    customer: PoderoUser,
+    is_urgent: bool = False,
+    now: datetime,
+) -> bool:
     """Take over what Podero says of the customer's devices.
 
+    What is new waits for the look-ups of an attempt that may bring it, unless it `is_urgent`.
     False when Podero could not be asked; what we know then stays, with its age.
     """
     user_id = customer.podero_id
@@ -183,19 +190,16 @@ def refresh_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: d
     newcomers = [
         Finding(found, is_named=False) for found in named.values() if found.id not in known
     ]
-    if newcomers:
+    attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
+    awaiting = attempts.that_may_bring_a_device(now=now).exclude(state=State.LINKED)
+    if newcomers and (is_urgent or not awaiting.exists()):
         _take_up_newcomers(customer, newcomers, now=now)
     return True
 
 
 def _take_up_newcomers(customer: PoderoUser, newcomers: list[Finding], *, now: datetime) -> None:
-    """Keep what turned up long after its attempt, to be asked about, or undone after leaving.
-
-    While an attempt may still bring a device, its look-ups see to that.
-    """
+    """Keep what turned up without its attempt, to be asked about, or undone after leaving."""
     attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
-    if attempts.that_may_bring_a_device(now=now).exclude(state=State.LINKED).exists():
-        return
     attempt = attempts.filter(state=State.LINKED).order_by("-pk").first()
     if attempt is None:
         return

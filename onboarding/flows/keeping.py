@@ -54,7 +54,9 @@ def link_devices(
             if is_doubtful or _is_unwanted_since(device, attempt):
                 continue
             _relink(device, attempt, finding, now=now)
-            if is_return_matched and finding.is_named and not device.is_login_in_doubt:
+            # Asked again: what was linked anew, another may have brought just now.
+            is_doubtful = proof.is_in_doubt(device, attempt, is_told=finding.is_told)
+            if is_return_matched and finding.is_named and not is_doubtful:
                 if device.is_confirmed:
                     device.want_optimization(is_wanted=True, now=now)
                 accept_device(device, found=finding.device, now=now)
@@ -192,12 +194,15 @@ def _linked_after(attempt: OnboardingSession, found: podero.Device, *, now: date
     """Now; earlier where a form may have brought it of which we have not learnt the result.
 
     It has not been linked before Podero made it, nor before the first of those forms: one that ran
-    out and is still to be looked up, or one with which somebody came back elsewhere.
+    out and is still to be looked up, or one with which somebody came back elsewhere. A sign-in at
+    the manufacturer with which somebody did may have brought it as well.
     """
     own = OnboardingSession.objects.for_customer(attempt.podero_user)
     awaited = own.filter(podero_id__isnull=False, next_try_at__isnull=False, expires_at__lt=now)
     unknown = own.that_came_back_elsewhere().exclude(state=State.LINKED)
+    renewals = Reconnection.objects.for_customer(attempt.podero_user).that_came_back_elsewhere()
     forms = [
+        renewals.aggregate(first=Min("opened_at"))["first"],
         awaited.aggregate(first=Min("expires_at"))["first"],
         unknown.aggregate(first=Min("started_at"))["first"],
     ]

@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from onboarding import podero
 from onboarding.flows import charging
-from onboarding.models import Device, OnboardingSession, Reconnection
+from onboarding.models import Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.models.devices import DeviceQuerySet
 from onboarding.states import Actor, Event
 
@@ -60,6 +60,7 @@ def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
     )
     if found.external_device_id:
         attempt = device.attempt
+        was_unnamed = Q(account_mark="")
         elsewhere = elsewhere.filter(
             Exists(
                 matched.filter(
@@ -67,6 +68,7 @@ def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
                     finished_at__gte=OuterRef("opened_at"),
                 )
             )
+            | was_unnamed
             | Q(
                 opened_at__lte=device.linked_at,
                 foreign_return_at__gte=attempt.opened_at or attempt.started_at,
@@ -93,9 +95,20 @@ def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> Devi
     )
 
 
+def settle_login(device: Device, found: podero.Device) -> None:
+    """The customer has signed in where the browser was that came back: that leaves no doubt.
+
+    So where Podero names no account, and only who came back elsewhere can have left one.
+    """
+    is_unnamed = not (device.external_device_id or found.external_device_id)
+    if is_unnamed and device.is_login_in_doubt and not is_login_in_doubt(device, found):
+        device.settle_login()
+
+
 def doubt_login(device: Device, *, now: datetime) -> None:
     """Another account may stand behind the device: only signing in there anew can clear that."""
     with transaction.atomic():
+        _hold_customer(device)
         if device.doubt_login(at=now):
             recall(device, now=now)
 
@@ -103,8 +116,14 @@ def doubt_login(device: Device, *, now: datetime) -> None:
 def recall(device: Device, *, now: datetime) -> bool:
     """Ask again whose it is; until then it is off, and what was to charge is taken back."""
     with transaction.atomic():
+        _hold_customer(device)
         if not device.recall_confirmation(now=now):
             return False
         charging.take_back_if_asked(device=device, now=now)
         device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
     return True
+
+
+def _hold_customer(device: Device) -> None:
+    """First, as all do who change more than one row of a customer: none then waits for the other."""
+    PoderoUser.objects.held().get(pk=device.podero_user_id)

@@ -16,13 +16,14 @@ from django.urls import reverse
 
 from onboarding import podero
 from onboarding.flows import failures, keeping, proof, renewal, schedule, throttling
-from onboarding.models import Device, Reconnection
-from onboarding.models.reconnections import LIFETIME
+from onboarding.models import Device, PoderoUser, Reconnection
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, hash_of, kept_hash_of
 from onboarding.states import FailureCode
 
 logger = logging.getLogger(__name__)
 
+# Nobody who has not come back within this time is still signing in.
+LIFETIME = timedelta(days=2)
 # A process that was to open the way to the manufacturer must be gone by now.
 OPENING_PERIOD = timedelta(minutes=5)
 # Podero has answered "not yet" this often and for this long: give up.
@@ -229,11 +230,13 @@ def _verify(client: podero.PoderoClient, reconnection: Reconnection, *, now: dat
 def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: datetime) -> None:
     device = reconnection.device
     with transaction.atomic():
+        PoderoUser.objects.held().get(pk=device.podero_user_id)
         # Read again under the move: the browser that left may have come back meanwhile.
         current = Reconnection.objects.select_for_update().get(pk=reconnection.pk)
         if not reconnection.move(State.RENEWED, at=now, cue_id=None):
             return
         device.record_seen(found, at=now)
+        proof.settle_login(device, found)
         is_named = current.returned_device_id in (None, device.podero_id)
         is_shown = current.is_return_matched and is_named and current.is_last
         is_theirs = is_shown and device.record_holder(found, set_out_at=current.opened_at)

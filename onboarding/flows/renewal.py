@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q
+
 from onboarding import podero
 from onboarding.flows.discovery import CLOCK_TOLERANCE
 from onboarding.flows.discovery import Finding as Newcomer
@@ -91,17 +93,20 @@ def _read(client: podero.PoderoClient, device: Device, user_id: UUID) -> podero.
 
 
 def _newcomers(reconnection: Reconnection, listed: list[podero.Device]) -> tuple[Newcomer, ...]:
-    """Devices that we do not know and that are younger than the sign-in.
+    """Devices that are younger than the sign-in, and that no form is known to have brought.
 
-    Those of which Podero does not tell the age are left to the look-ups.
+    A look may have found them before. Those of which Podero does not tell the age are left to the
+    look-ups.
     """
-    ids = [device.id for device in listed]
-    known = set(Device.objects.filter(podero_id__in=ids).values_list("podero_id", flat=True))
-    since = (reconnection.opened_at or reconnection.started_at) - CLOCK_TOLERANCE
+    set_out_at = reconnection.opened_at or reconnection.started_at
+    brought = Q(linked_at__lt=set_out_at) | Q(is_named_by_session=True)
+    known = Device.objects.filter(brought, podero_id__in=[device.id for device in listed])
+    known_ids = set(known.values_list("podero_id", flat=True))
+    since = set_out_at - CLOCK_TOLERANCE
     return tuple(
         Newcomer(device, is_named=False)
         for device in listed
-        if device.id not in known and device.created_at is not None and device.created_at >= since
+        if device.id not in known_ids and device.created_at and device.created_at >= since
     )
 
 

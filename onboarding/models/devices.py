@@ -448,6 +448,12 @@ class Device(Removable, Claimable):
         self._set(**fields)
         return True
 
+    def settle_login(self) -> None:
+        """No other account stands behind it after all. Nothing changes when that was doubted anew."""
+        rows = Device.objects.filter(pk=self.pk, login_doubted_at=self.login_doubted_at)
+        if rows.update(login_doubted_at=None):
+            self._set(login_doubted_at=None)
+
     def rename_account(self, found: podero.Device) -> None:
         """Podero names it differently at the manufacturer, and nobody was sent to sign in there."""
         told_id = found.external_device_id

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, When
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.attempts import LATE, SIGHTING_INTERVAL
@@ -15,8 +15,6 @@ from onboarding.models.podero_users import PoderoUser
 from onboarding.models.return_tokens import kept_hash_of, kept_hash_of_cancel
 from onboarding.states import Actor, Event, FailureCode
 
-# Nobody who has not come back within this time is still signing in.
-LIFETIME = timedelta(days=2)
 # What the timeline of the attempt that brought the device tells of each stage.
 _EVENTS = {
     "open": (Event.RECONNECT_OPENED, Actor.CUSTOMER),
@@ -60,15 +58,11 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
         def its(field: str) -> Any:
             return OuterRef(field) if device is None else getattr(device, field)
 
-        over_at = Case(
-            When(foreign_return_at=None, then=F("opened_at") + LIFETIME),
-            default=F("foreign_return_at") + LATE,
-        )
-        return self.annotate(over_at=over_at).filter(
+        return self.annotate(over_at=F("foreign_return_at") + LATE).filter(
+            Q(foreign_return_at=None) | Q(over_at__gte=its("linked_after")),
             ~Q(device=its("pk")),
             device__podero_user=its("podero_user_id"),
             opened_at__lte=its("linked_at"),
-            over_at__gte=its("linked_after"),
         )
 
     def that_are_last(self) -> ReconnectionQuerySet:
@@ -204,14 +198,19 @@ class Reconnection(Claimable):
             is_return_matched=True
         )
 
-    def note_return_seen(self, *, at: datetime) -> bool:
-        """A browser came back in which the customer is not signed in; False when that was noted
-        less than a minute ago."""
+    def note_return_seen(self, *, at: datetime, is_success: bool) -> bool:
+        """A browser came back in which the customer is not signed in; False when that is no news.
+
+        Nobody can before they have signed in at the manufacturer, so that the first time counts. A
+        cancel leaves no more than a line, and that once a minute.
+        """
         with transaction.atomic():
             rows = Reconnection.objects.filter(pk=self.pk)
-            seen_at = rows.select_for_update().get().foreign_return_at
-            if seen_at is not None and seen_at > at - SIGHTING_INTERVAL:
+            is_first = is_success and rows.select_for_update().get().foreign_return_at is None
+            told = self.device.attempt.events.filter(event=Event.RECONNECT_SEEN)
+            if not is_first and told.filter(at__gt=at - SIGHTING_INTERVAL).exists():
                 return False
-            rows.update(foreign_return_at=at)
+            if is_first:
+                rows.update(foreign_return_at=at)
             self.device.attempt.note(Event.RECONNECT_SEEN, at=at, actor=Actor.BROWSER)
         return True

@@ -121,7 +121,7 @@ def success(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "GET":
         remember_coming_back(request, found.reference, device_id)
     if signed_in_customer(request) != found.device.podero_user:
-        return _note_foreign(request, found)
+        return _note_foreign(request, found, is_success=True)
     if request.method == "GET":
         _take_up_success(request, found, device_id=device_id)
     return redirect("reconnection", found.reference)
@@ -134,7 +134,7 @@ def cancel(request: HttpRequest, token: str) -> HttpResponse:
     if found is None:
         return redirect("return_unknown")
     if signed_in_customer(request) != found.device.podero_user:
-        return _note_foreign(request, found)
+        return _note_foreign(request, found, is_success=False)
     if request.method == "GET":
         reconnecting.record_cancel(reconnection=found, now=timezone.now())
         nudge(take_up_reconnection, reconnection_id=found.pk)
@@ -162,9 +162,10 @@ def _own(customer: PoderoUser) -> ReconnectionQuerySet:
     return Reconnection.objects.for_customer(customer).with_device()
 
 
-def _note_foreign(request: HttpRequest, found: Reconnection) -> HttpResponse:
+def _note_foreign(request: HttpRequest, found: Reconnection, *, is_success: bool) -> HttpResponse:
     # Somebody may have signed in with another account than the customer's: look soon.
-    if request.method == "GET" and found.note_return_seen(at=timezone.now()):
+    now = timezone.now()
+    if request.method == "GET" and found.note_return_seen(at=now, is_success=is_success):
         nudge(look_who_signed_in, customer_id=found.device.podero_user_id)
     if request.user.is_authenticated:
         return redirect("return_other_customer")

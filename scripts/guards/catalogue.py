@@ -68,6 +68,7 @@ CONFIRMING = "onboarding/flows/confirming.py"
 BEHIND = "onboarding/flows/proof.py"
 RECONNECTIONS = "onboarding/models/reconnections.py"
 RENEWING = "tests/journeys/reconnecting/test_detours.py"
+PATIENCE = "tests/journeys/reconnecting/test_patient_detours.py"
 NEWCOMERS = "tests/journeys/reconnecting/test_newcomers.py"
 DEVICE_PAGES = "onboarding/views/devices.py"
 DEVICE_CALLS = "onboarding/podero/devices.py"
@@ -316,7 +317,7 @@ GUARDS = (
           "for candidate in likely:",
           also=(Edit(DEVICE_CALLS, "for device_type in DeviceType:", "for device_type in [DeviceType.EV]:"),)),
     Guard("return: only what came back is optimized", KEEPING,
-          "if is_return_matched and finding.is_named and not device.is_login_in_doubt:", "if True:",
+          "if is_return_matched and finding.is_named and not is_doubtful:", "if True:",
           ("tests/journeys/test_coming_back.py::test_other_browser_of_the_same_customer_is_asked_first",)),
     Guard("return: what no return named waits for a word", KEEPING,
           "            attempt.note(Event.MORE_FOUND, at=now, actor=Actor.SYSTEM)\n",
@@ -331,8 +332,33 @@ GUARDS = (
           "is_news = False and ("),
     Guard("return: a linked attempt takes no newcomer of another", "onboarding/flows/lookups.py",
           "if attempt.state == State.LINKED and _may_another_bring_one(attempt, now):", "if False:"),
-    Guard("return: an address clears no doubt", KEEPING,
-          "is_doubtful = proof.is_in_doubt(device, attempt, is_told=finding.is_told)", "is_doubtful = False"),
+    Guard("return: an address clears no doubt", BEHIND,
+          "    if any(each.may_have_brought(device) for each in own.that_came_back_elsewhere()):\n        return True\n", ""),
+    Guard("return: what was linked anew is doubted as of now", KEEPING,
+          "and finding.is_named and not is_doubtful:", "and finding.is_named and not device.is_login_in_doubt:",
+          (PATIENCE + "::test_device_that_had_been_removed_and_comes_back_by_a_sign_in_is_doubted",)),
+    Guard("reconnect: what a sign-in has brought clears no doubt although a look found it before", "onboarding/flows/renewal.py",
+          "brought = Q(linked_at__lt=set_out_at) | Q(is_named_by_session=True)", "brought = Q()",
+          (PATIENCE + "::test_own_account_that_brings_a_device_of_its_own_clears_no_doubt",)),
+    Guard("reconnect: a cancel mutes no success", RECONNECTIONS,
+          "is_first = is_success and rows.select_for_update().get().foreign_return_at is None",
+          "is_first = is_success and not self.device.attempt.events.filter(event=Event.RECONNECT_SEEN).exists()",
+          (PATIENCE + "::test_cancel_does_not_mute_who_comes_back_from_signing_in",)),
+    Guard("reconnect: a cancel doubts nothing", RECONNECTIONS,
+          "is_first = is_success and", "is_first =",
+          ("tests/journeys/reconnecting/test_alone.py::test_cancel_in_a_browser_that_is_not_signed_in_doubts_nothing",)),
+    Guard("reconnect: an account named only after the sign-in is doubted", BEHIND,
+          "            | was_unnamed\n", "",
+          (PATIENCE + "::test_account_that_podero_names_only_after_the_sign_in_is_doubted",)),
+    Guard("reconnect: no open form hides what a sign-in has brought", "onboarding/tasks.py",
+          "is_urgent=True", "is_urgent=False",
+          (PATIENCE + "::test_what_a_sign_in_has_brought_is_switched_off_while_a_form_is_open",)),
+    Guard("reconnect: what a sign-in has brought is dated back to it", KEEPING,
+          "        renewals.aggregate(first=Min(\"opened_at\"))[\"first\"],\n", "",
+          (PATIENCE + "::test_open_form_does_not_hide_what_a_sign_in_has_brought",)),
+    Guard("reconnect: a sign-in is not over before somebody came back", RECONNECTIONS,
+          "            Q(foreign_return_at=None) | Q(over_at", "            Q(over_at",
+          (PATIENCE + "::test_sign_in_that_is_finished_days_later_is_doubted_all_the_same",)),
     Guard("return: an address proves nothing where another attempt may have brought the device", KEEPING,
           "elif proof.has_rivals(device) or device.record_holder(found):", "elif device.record_holder(found):"),
     Guard("return: where attempts compete, Podero's session has the first word", "onboarding/flows/discovery.py",
@@ -444,7 +470,8 @@ GUARDS = (
           "if found is not None and proof.is_login_in_doubt(device, found):", "if False:",
           (RENEWING + "::test_form_finished_anew_does_not_vouch_for_the_login_behind_the_device",)),
     Guard("reconnect: somebody's return is looked into however lately that was done", "onboarding/tasks.py",
-          "    devices.refresh_devices(client=podero_client(), customer=customer, now=timezone.now())\n", "",
+          "    devices.refresh_devices(\n        client=podero_client(), customer=customer, is_urgent=True, now=timezone.now()\n    )\n",
+          "    devices.refresh_for_viewer(client=podero_client(), customer=customer, now=timezone.now())\n",
           (RENEWING + "::test_newest_way_back_proves_nothing_that_an_older_one_has_brought_since",)),
     Guard("reconnect: what somebody's sign-in has brought is not the customer's by a word", CONFIRMING,
           "return self.device.is_let_in_elsewhere or not self", "return not self"),
@@ -604,7 +631,7 @@ GUARDS = (
           "if reconnection.state == State.OPEN and not", "if False and not"),
     Guard("reconnect: the return's customer", "onboarding/views/reconnecting.py",
           "    if signed_in_customer(request) != found.device.podero_user:\n"
-          "        return _note_foreign(request, found)\n"
+          "        return _note_foreign(request, found, is_success=True)\n"
           '    if request.method == "GET":\n        _take_up_success',
           '    if request.method == "GET":\n        _take_up_success'),
     Guard("reconnect: not what is to go", RECONNECTING,

@@ -194,7 +194,7 @@ def test_withdrawal_with_podero_down_for_an_hour_leaves_nothing_behind(
 
     leave(customer)
     leave(customer)
-    for minutes in range(1, 60):
+    for minutes in range(1, 60, 3):
         let_the_breaker_rest()
         sweep(client=podero_client(), post=MailServer(), now=after(withdrawn_at, minutes=minutes))
     page = customer.browser.get(reverse("left"))

@@ -11,11 +11,12 @@ from tests.servers import ROOT, RunningServer
 
 SUITES = [
     "tests/admin",
+    "tests/journeys/reconnecting/test_newcomers.py",
     "tests/journeys/test_coming_back.py",
     "tests/journeys/test_leaving.py",
     "tests/models",
     "tests/races",
-    "tests/views",
+    "tests/views/test_queries.py",
 ]
 
 

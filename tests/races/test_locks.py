@@ -1,0 +1,96 @@
+"""Whoever changes several rows of a customer takes them in the same order: nobody waits for ever."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from onboarding.clients import podero_client
+from onboarding.flows import charging, proof, reconnecting, removal
+from onboarding.models import Device, Reconnection
+from onboarding.models.removals import Removable
+from tests.journeys.cards import charge, link
+from tests.journeys.customer import Customer
+from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
+from tests.races.test_races import at_once
+from tests.simulator.launch import RunningSimulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Long enough for the other one to take what it can; on SQLite it cannot take anything.
+SECONDS = 1.0
+
+
+def remove_after(begun: threading.Event) -> None:
+    begun.wait(10)
+    removal.want_device_removed(device=Device.objects.get(), now=timezone.now())
+
+
+def test_login_that_is_renewed_while_the_device_is_removed(
+    customer: Customer, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = link(customer, simulator)
+    finish(press_reconnect(customer, device).headers["Location"])
+    reconnecting.record_return(
+        reconnection=Reconnection.objects.with_device().get(),
+        device_id=None,
+        is_matched=True,
+        now=timezone.now(),
+    )
+    renewing, removing = threading.Event(), threading.Event()
+    record_seen, want_removal = Device.record_seen, Removable.want_removal
+
+    def seen(device: Device, *args: Any, **more: Any) -> None:
+        renewing.set()
+        removing.wait(SECONDS)
+        record_seen(device, *args, **more)
+
+    def wanted(row: Any, **more: Any) -> None:
+        want_removal(row, **more)
+        removing.set()
+
+    def renew() -> None:
+        row = Reconnection.objects.with_device().get()
+        reconnecting.take_up(client=podero_client(), reconnection=row, now=timezone.now())
+
+    monkeypatch.setattr(Device, "record_seen", seen)
+    monkeypatch.setattr(Removable, "want_removal", wanted)
+
+    at_once(renew, lambda: remove_after(renewing))
+
+    assert newest(customer).state == "renewed"
+    assert Device.objects.get().is_removal_wanted
+
+
+def test_login_that_is_doubted_while_the_device_is_removed(
+    customer: Customer, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.arm("boost", "http_503", count=1)
+    charge(customer, device)
+    doubting, removing = threading.Event(), threading.Event()
+    take_back, want = charging.take_back_if_asked, Device.want_optimization
+
+    def taken_back(**more: Any) -> None:
+        if not doubting.is_set():
+            doubting.set()
+            removing.wait(SECONDS)
+        take_back(**more)
+
+    def wanted(row: Device, **more: Any) -> bool:
+        removing.set()
+        return want(row, **more)
+
+    monkeypatch.setattr(charging, "take_back_if_asked", taken_back)
+    monkeypatch.setattr(Device, "want_optimization", wanted)
+
+    at_once(
+        lambda: proof.doubt_login(Device.objects.get(), now=timezone.now()),
+        lambda: remove_after(doubting),
+    )
+
+    device.refresh_from_db()
+    assert (device.is_login_in_doubt, device.is_removal_wanted) == (True, True)
