@@ -48,9 +48,9 @@ def test_rehearsal_of_the_app_as_it_is_has_no_breach() -> None:
     assert "No breach." in done.stdout
 
 
-@pytest.mark.parametrize("guard", ["is optimized", "in the timeline"])
-def test_audit_notices_a_guard_that_is_gone(guard: str) -> None:
-    bug = next(each for each in planted.BUGS if guard in each.guard)
+def test_audit_notices_a_guard_that_is_gone() -> None:
+    """One of them; `python -m drill.planted` tries them all."""
+    bug = next(each for each in planted.BUGS if "is optimized" in each.guard)
 
     outcome = planted.try_out(bug.changes)
 

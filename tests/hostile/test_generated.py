@@ -33,7 +33,7 @@ pytestmark = pytest.mark.django_db
 
 OURS = our_addresses()
 LISTS = [a for a in every_address() if a.name.endswith("_changelist") or a.name == "index"]
-EXAMPLES = {"stranger": 16, "customer": 40, "staff": 10}
+EXAMPLES = {"stranger": 11, "customer": 24, "staff": 8}
 
 VICTIM = uuid.UUID("5ec4e700-0000-4000-8000-00000000a77e")
 VICTIM_DEVICE = uuid.UUID("5ec4e700-0000-4000-8000-00000000d04e")
