@@ -223,3 +223,41 @@ def test_word_said_where_one_came_back_while_the_victim_comes_back_does_not_outl
     gets_nothing(Customer(customer.podero_user, browser), simulator, theirs.device_id)
     victims.refresh_from_db()
     assert victims.foreign_return_at is not None
+
+
+def test_word_about_what_a_sign_in_has_brought_while_its_holder_comes_back_does_not_outlast_that(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Said in a browser that came back itself, from a sign-in of its own."""
+    simulator.control.settings(object_id_filled=False, reconnect_other_account="new_device")
+    device = link(customer, simulator)
+    address = press_reconnect(customer, device).headers["Location"]
+    browser = stranger()
+    browser.get(path_of(finish(press_reconnect(customer, device).headers["Location"])))
+    browser.force_login(customer.podero_user.account)
+    way_back = finish(address, OTHER)
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    theirs = Device.objects.exclude(pk=device.pk).get()
+
+    at_once(
+        lambda: browser.post(reverse("confirm_device", args=[theirs.reference])),
+        lambda: stranger().get(path_of(way_back)),
+    )
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    gets_nothing(Customer(customer.podero_user, browser), simulator, theirs.podero_id)
+
+
+def test_newest_way_back_while_somebody_comes_back_by_an_older_one_proves_nothing(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    older = press_reconnect(customer, device).headers["Location"]
+    own = finish(press_reconnect(customer, device).headers["Location"])
+    theirs = finish(older, OTHER)
+
+    at_once(lambda: customer.go(own), lambda: stranger().get(path_of(theirs)))
+    customer.browser.post(reverse("confirm_device", args=[device.reference]))
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    gets_nothing(customer, simulator, device.podero_id)

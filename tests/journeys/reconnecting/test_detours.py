@@ -147,6 +147,23 @@ def test_newest_way_back_proves_nothing_that_an_older_one_has_brought_since(
     gets_nothing(customer, simulator, device.podero_id)
 
 
+def test_way_back_that_was_used_proves_nothing_a_second_time(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    older = press_reconnect(customer, device).headers["Location"]
+    own = finish(press_reconnect(customer, device).headers["Location"])
+    customer.go(own)
+    stranger().get(path_of(finish(older, OTHER)))
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    for _time in range(2):
+        customer.go(own)
+        presses_everything(customer)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
 def form_that_names(
     customer: Customer, simulator: RunningSimulator, device: Device, *, is_told: bool = True
 ) -> str:
