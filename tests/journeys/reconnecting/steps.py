@@ -7,8 +7,10 @@ from typing import Any
 import requests
 from django.urls import reverse
 
+from onboarding import tasks
 from onboarding.models import Device, Reconnection
 from tests.journeys.customer import Customer
+from tests.journeys.test_proof_of_return import path_of, stranger
 from tests.simulator.launch import RunningSimulator
 from tests.simulator.test_reconnecting import DEMO, sign_in
 
@@ -45,3 +47,9 @@ def calls_of(simulator: RunningSimulator) -> list[str]:
 
 def told_of(customer: Customer) -> list[str]:
     return [event.event for event in customer.attempt.events.order_by("pk")]
+
+
+def comes_back(way_back: str, customer: Customer) -> None:
+    """Somebody who is not signed in follows the customer's way back; and what that sets off."""
+    stranger().get(path_of(way_back))
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)

@@ -15,7 +15,7 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import Device, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import break_off, finish, press_reconnect
+from tests.journeys.reconnecting.steps import break_off, comes_back, finish, press_reconnect
 from tests.journeys.test_detours import is_steered, presses_everything, reads_anew
 from tests.journeys.test_proof_of_return import path_of, sign_in, stranger
 from tests.simulator.launch import RunningSimulator
@@ -39,10 +39,6 @@ def names_it(simulator: RunningSimulator) -> Callable[..., None]:
     return act
 
 
-def is_looked_into(customer: Customer) -> None:
-    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
-
-
 def visited_long_ago() -> None:
     Reconnection.objects.filter(foreign_return_at__isnull=False).update(
         foreign_return_at=timezone.now() - timedelta(days=3)
@@ -63,7 +59,7 @@ def test_way_back_that_opens_in_another_browser_ends_well_there(
     way_back = path_of(finish(press_reconnect(customer).headers["Location"]))
     names_it(is_named=is_named)
     back = phone.get(way_back)
-    is_looked_into(customer)
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
 
     sign_in(phone, customer, by_the_portal=False, at=back.headers["Location"])
     phone.post(reverse("confirm_device", args=[device.reference]))
@@ -83,8 +79,7 @@ def test_scanner_that_is_faster_than_the_customer_costs_one_answer_at_most(
     names_it(is_named=is_named)
     way_back = finish(press_reconnect(customer).headers["Location"])
     names_it(is_named=is_named)
-    stranger().get(path_of(way_back))
-    is_looked_into(customer)
+    comes_back(way_back, customer)
 
     customer.go(way_back)
     presses_everything(customer)
@@ -103,8 +98,7 @@ def test_cancel_in_a_browser_that_is_not_signed_in_doubts_nothing(
     simulator.control.settings(object_id_filled=False)
     device = link(customer, simulator)
     names_it(is_named=is_named)
-    stranger().get(path_of(break_off(press_reconnect(customer).headers["Location"])))
-    is_looked_into(customer)
+    comes_back(break_off(press_reconnect(customer).headers["Location"]), customer)
 
     later = link(customer, simulator, "wb")
 
@@ -119,14 +113,12 @@ def test_old_way_back_that_is_visited_again_doubts_nothing(
 ) -> None:
     device = link(customer, simulator)
     older = finish(press_reconnect(customer, device).headers["Location"], login)
-    stranger().get(path_of(older))
-    is_looked_into(customer)
+    comes_back(older, customer)
     customer.go(finish(press_reconnect(customer, device).headers["Location"]))
     presses_everything(customer)
     visited_long_ago()
 
-    stranger().get(path_of(older))
-    is_looked_into(customer)
+    comes_back(older, customer)
 
     sweep(client=podero_client(), now=timezone.now())
     assert is_steered(simulator, device.podero_id)

@@ -9,7 +9,6 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows import removal
 from onboarding.flows.sweep import sweep
@@ -18,7 +17,7 @@ from onboarding.views.undoing import undo_at_podero
 from tests.factories import make_customer
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import finish, press_reconnect
+from tests.journeys.reconnecting.steps import comes_back, finish, press_reconnect
 from tests.journeys.test_detours import (
     edited,
     gets_nothing,
@@ -141,8 +140,7 @@ def test_newest_way_back_proves_nothing_that_an_older_one_has_brought_since(
     customer.go(own)
     presses_everything(customer)
     if came_back == "after":
-        stranger().get(path_of(theirs))
-        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        comes_back(theirs, customer)
 
     gets_nothing(customer, simulator, device.podero_id)
 
@@ -154,8 +152,7 @@ def test_way_back_that_was_used_proves_nothing_a_second_time(
     older = press_reconnect(customer, device).headers["Location"]
     own = finish(press_reconnect(customer, device).headers["Location"])
     customer.go(own)
-    stranger().get(path_of(finish(older, OTHER)))
-    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    comes_back(finish(older, OTHER), customer)
 
     for _time in range(2):
         customer.go(own)
@@ -192,8 +189,7 @@ def test_form_finished_anew_does_not_vouch_for_the_login_behind_the_device(
 
     customer.go(own)
     if came_back == "after":
-        stranger().get(path_of(theirs))
-        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        comes_back(theirs, customer)
 
     gets_nothing(customer, simulator, device.podero_id)
 
@@ -216,8 +212,7 @@ def test_removing_and_linking_anew_does_not_hide_who_signed_in_since(
 
     customer.go(own)
     if came_back == "after":
-        stranger().get(path_of(theirs))
-        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        comes_back(theirs, customer)
 
     gets_nothing(customer, simulator, device.podero_id)
 
@@ -233,8 +228,7 @@ def test_customer_clears_every_doubt_by_setting_out_anew(
 
     customer.go(finish(press_reconnect(customer, device).headers["Location"]))
     presses_everything(customer)
-    stranger().get(path_of(theirs))
-    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    comes_back(theirs, customer)
 
     sweep(client=podero_client(), now=timezone.now())
     assert is_steered(simulator, device.podero_id)
@@ -251,6 +245,5 @@ def test_other_name_for_the_device_is_no_doubt_where_nobody_was_sent_to_sign_in(
     device = Device.objects.get()
     assert (device.is_confirmed, device.external_device_id) == (True, "5YJ3E1EA7KF000316")
     theirs = finish(press_reconnect(customer, device).headers["Location"], OTHER)
-    stranger().get(path_of(theirs))
-    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    comes_back(theirs, customer)
     gets_nothing(customer, simulator, device.podero_id)

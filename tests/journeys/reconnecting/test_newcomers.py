@@ -9,13 +9,12 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device
 from tests.journeys.cards import link, remove
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import finish, press_reconnect
+from tests.journeys.reconnecting.steps import comes_back, finish, press_reconnect
 from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
 from tests.journeys.test_patient_detours import age
 from tests.journeys.test_proof_of_return import (
@@ -68,8 +67,7 @@ def test_word_given_before_somebody_else_came_back_is_taken_back(
     sweep(client=podero_client(), now=timezone.now())
     assert is_steered(simulator, theirs.podero_id)
 
-    stranger().get(path_of(way_back))
-    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    comes_back(way_back, customer)
 
     assert not is_steered(simulator, theirs.podero_id)
     gets_nothing(customer, simulator, theirs.podero_id)
@@ -89,8 +87,7 @@ def test_edited_return_does_not_vouch_for_what_somebody_else_has_brought(
     simulator.control.drop_device(str(own.device_id))
 
     customer.go(str(own.redirect_url).replace(str(own.device_id), str(theirs.podero_id)))
-    stranger().get(path_of(way_back))
-    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    comes_back(way_back, customer)
 
     gets_nothing(customer, simulator, theirs.podero_id)
 

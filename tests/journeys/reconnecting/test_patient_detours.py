@@ -15,7 +15,7 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import break_off, finish, press_reconnect
+from tests.journeys.reconnecting.steps import break_off, comes_back, finish, press_reconnect
 from tests.journeys.test_detours import (
     edited,
     gets_nothing,
@@ -32,12 +32,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 # Another account than that of the device, which holds a car of its own.
 OWN = {"username": "demo-tesla@getfreeheat.com", "password": "Demo1234"}
-
-
-def comes_back(way_back: str, customer: Customer) -> None:
-    """Signed out, in a browser of somebody else's; and what that sets off."""
-    stranger().get(path_of(way_back))
-    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
 
 
 def held_at_podero(simulator: RunningSimulator) -> set[str]:
