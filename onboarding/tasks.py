@@ -95,9 +95,7 @@ def look_who_signed_in(*, customer_id: int, **_later: Any) -> None:
     """Somebody came back from the manufacturer who is not the customer: look, however lately that
     was done, and switch off at once."""
     customer = PoderoUser.objects.get(pk=customer_id)
-    devices.refresh_devices(
-        client=podero_client(), customer=customer, is_urgent=True, now=timezone.now()
-    )
+    devices.refresh_devices(client=podero_client(), customer=customer, now=timezone.now())
     confirming.recall_doubtful_confirmations(
         among=Device.objects.for_customer(customer), now=timezone.now()
     )

@@ -34,13 +34,14 @@ BROWSER_ARGUMENTS = (
 
 # Taken up first, so that no worker is left with a long one when the others have finished.
 LONGEST = (
-    "tests/tooling/test_postgres.py",
     "tests/drill/",
     "tests/hostile/test_generated.py",
+    "tests/journeys/test_faults.py",
+    "tests/tooling/test_postgres.py",
     "tests/browser/test_accessibility.py",
     "tests/browser/test_fixation.py",
-    "tests/browser/test_background.py",
-    "tests/tooling/test_redis_away.py",
+    "tests/browser/",
+    "tests/tooling/",
 )
 
 StartApp = Callable[..., servers.RunningApp]
@@ -56,7 +57,11 @@ def missing(what: str) -> NoReturn:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the random order, but for the longest files, which come first."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items.sort(
+        key=lambda item: next(
+            (at for at, long in enumerate(LONGEST) if item.nodeid.startswith(long)), len(LONGEST)
+        )
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -149,9 +154,12 @@ def start_app(prepared_var_dir: Path, tmp_path: Path) -> Iterator[StartApp]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A headless Chromium for the whole run."""
-    program = os.environ.get("CHROMIUM") or servers.find_program("chromium", "chromium-browser")
+    program = servers.find_chromium()
     if program is None:
-        missing("no Chromium: install Debian's package chromium, or set CHROMIUM to its path")
+        missing(
+            "no Chromium: install Debian's package chromium-headless-shell or chromium, "
+            "or set CHROMIUM to its path"
+        )
     # Playwright keeps an event loop in this thread; Django would refuse the database to every
     # later test because of it, although none of ours runs inside that loop.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

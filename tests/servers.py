@@ -58,6 +58,12 @@ def find_program(*names: str) -> str | None:
     return None
 
 
+def find_chromium() -> str | None:
+    """The one without windows if it is there: half the work. CHROMIUM names another one."""
+    own = os.environ.get("CHROMIUM")
+    return own or find_program("chromium-headless-shell", "chromium", "chromium-browser")
+
+
 def _version(folder: Path) -> int:
     name = folder.parent.name
     return int(name) if name.isdigit() else 0

@@ -49,7 +49,7 @@ def do_not_charge_now(*, device: Device, now: datetime) -> None:
     Podero is told in any case: an earlier call of unknown outcome may have been heard.
     """
     with transaction.atomic():
-        PoderoUser.objects.held().get(pk=device.podero_user_id)
+        PoderoUser.objects.hold(device.podero_user_id)
         device.refresh_from_db(fields=["removed_at"])
         is_chargeable = device.device_type in (podero.DeviceType.EV, podero.DeviceType.WB)
         if is_chargeable and not device.is_removed:

@@ -12,7 +12,8 @@ from onboarding import podero
 from onboarding.flows import failures, keeping, podero_users, proof, schedule
 from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
-from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.models import Device, OnboardingSession, PoderoUser, Reconnection
+from onboarding.models.attempts import LATE
 from onboarding.states import Actor, Event, State
 
 logger = logging.getLogger(__name__)
@@ -156,13 +157,12 @@ def refresh_devices(
     *,
     client: podero.PoderoClient,
     customer: PoderoUser,
-    is_urgent: bool = False,
     now: datetime,
 ) -> bool:
     """Take over what Podero says of the customer's devices.
 
-    What is new waits for the look-ups of an attempt that may bring it, unless it `is_urgent`.
-    False when Podero could not be asked; what we know then stays, with its age.
+    What is new waits for the look-ups of an attempt that may bring it, unless somebody else may
+    just have brought it by signing in at the manufacturer. False when Podero could not be asked; what we know then stays, with its age.
     """
     user_id = customer.podero_id
     if user_id is None:
@@ -190,11 +190,16 @@ def refresh_devices(
     newcomers = [
         Finding(found, is_named=False) for found in named.values() if found.id not in known
     ]
-    attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
-    awaiting = attempts.that_may_bring_a_device(now=now).exclude(state=State.LINKED)
-    if newcomers and (is_urgent or not awaiting.exists()):
+    if newcomers and not _await_newcomers(customer, now=now):
         _take_up_newcomers(customer, newcomers, now=now)
     return True
+
+
+def _await_newcomers(customer: PoderoUser, *, now: datetime) -> bool:
+    came_back = Reconnection.objects.for_customer(customer).that_came_back_elsewhere()
+    attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
+    awaiting = attempts.that_may_bring_a_device(now=now).exclude(state=State.LINKED)
+    return awaiting.exists() and not came_back.filter(foreign_return_at__gt=now - LATE).exists()
 
 
 def _take_up_newcomers(customer: PoderoUser, newcomers: list[Finding], *, now: datetime) -> None:

@@ -51,7 +51,8 @@ def link_devices(
             if device.is_removal_under_way(now=now):
                 raise BeingRemoved
             is_doubtful = proof.is_in_doubt(device, attempt, is_told=finding.is_told)
-            if is_doubtful or _is_unwanted_since(device, attempt):
+            stays = is_doubtful and not device.is_removal_wanted
+            if stays or _is_unwanted_since(device, attempt):
                 continue
             _relink(device, attempt, finding, now=now)
             # Asked again: what was linked anew, another may have brought just now.
@@ -94,7 +95,7 @@ def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now:
 
 def hold_consent(attempt: OnboardingSession) -> None:
     """Keep a withdrawal out until the surrounding transaction has ended. Raises HasLeft."""
-    PoderoUser.objects.held().get(pk=attempt.podero_user_id)
+    PoderoUser.objects.hold(attempt.podero_user_id)
     if not Consent.objects.filter(pk=attempt.consent_id, withdrawn_at=None).exists():
         raise HasLeft
 
@@ -108,7 +109,7 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     """
     is_undone = False
     with transaction.atomic():
-        PoderoUser.objects.held().get(pk=attempt.podero_user_id)
+        PoderoUser.objects.hold(attempt.podero_user_id)
         own = Device.objects.for_customer(attempt.podero_user)
         agreed_anew = set(
             own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
@@ -181,7 +182,7 @@ def keep_device(
 
 def _relink(device: Device, attempt: OnboardingSession, finding: Finding, *, now: datetime) -> None:
     was_to_go = device.is_removal_wanted
-    device.relink(attempt, at=now, is_named_by_session=finding.is_told)
+    device.relink(attempt, finding.device, at=now, is_named_by_session=finding.is_told)
     if not was_to_go:
         return
     # What is told of it was not kept until now, so that another login would not have been noticed.

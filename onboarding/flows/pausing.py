@@ -15,7 +15,7 @@ def pause_device(*, device: Device, now: datetime) -> None:
     """From now on the device is to run on its own schedule. Repeatable."""
     with transaction.atomic():
         # Whoever wishes to charge this moment waits here, and does so with the device paused.
-        PoderoUser.objects.held().get(pk=device.podero_user_id)
+        PoderoUser.objects.hold(device.podero_user_id)
         if device.pause(now=now):
             device.attempt.note(Event.PAUSED, at=now, actor=Actor.CUSTOMER)
             charging.take_back_unless_charging(device=device, now=now)

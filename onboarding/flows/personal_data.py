@@ -97,6 +97,7 @@ HELD = (
             "state",
             "failure_code",
             "was_lapsed",
+            "is_evident",
             "started_at",
             "opened_at",
             "returned_at",

@@ -54,7 +54,7 @@ def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
     if device.stands_for_another(found):
         return own.that_anybody_may_finish().exists()
     matched = own.filter(is_return_matched=True)
-    signed_in_anew = matched.filter(state=Reconnection.State.RENEWED)
+    signed_in_anew = matched.filter(state=Reconnection.State.RENEWED, is_evident=True)
     elsewhere = own.that_came_back_elsewhere().filter(
         ~Exists(signed_in_anew.filter(opened_at__gt=OuterRef("foreign_return_at")))
     )
@@ -80,15 +80,16 @@ def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
 def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> DeviceQuerySet:
     """Tell of each device what is known of those who signed in at the manufacturer.
 
-    `is_renewed_here`: its login was renewed last by whoever came back in this browser, which has
-    `came_back` with these. `is_let_in_elsewhere`: it may have been brought by a sign-in with which
+    `is_renewed_here`: its lapsed login was renewed last by whoever came back in this browser, which
+    has `came_back` with these. `is_let_in_elsewhere`: it may have been brought by a sign-in with which
     somebody came back, and not in this browser; `may_be_let_in`: or may yet come back.
     """
     references = list(came_back)
     elsewhere = Reconnection.objects.exclude(reference__in=references).that_may_have_brought()
     own = Reconnection.objects.filter(device=OuterRef("pk"), reference__in=references)
+    renewed = own.filter(state=Reconnection.State.RENEWED, is_evident=True)
     return devices.annotate(
-        is_renewed_here=Exists(own.filter(state=Reconnection.State.RENEWED).that_are_last()),
+        is_renewed_here=Exists(renewed.that_are_last()),
         is_let_in_elsewhere=Q(is_named_by_session=False)
         & Exists(elsewhere.that_came_back_elsewhere()),
         may_be_let_in=Q(is_named_by_session=False) & Exists(elsewhere.that_anybody_may_finish()),
@@ -108,7 +109,7 @@ def settle_login(device: Device, found: podero.Device) -> None:
 def doubt_login(device: Device, *, now: datetime) -> None:
     """Another account may stand behind the device: only signing in there anew can clear that."""
     with transaction.atomic():
-        _hold_customer(device)
+        PoderoUser.objects.hold(device.podero_user_id)
         if device.doubt_login(at=now):
             recall(device, now=now)
 
@@ -116,14 +117,9 @@ def doubt_login(device: Device, *, now: datetime) -> None:
 def recall(device: Device, *, now: datetime) -> bool:
     """Ask again whose it is; until then it is off, and what was to charge is taken back."""
     with transaction.atomic():
-        _hold_customer(device)
+        PoderoUser.objects.hold(device.podero_user_id)
         if not device.recall_confirmation(now=now):
             return False
         charging.take_back_if_asked(device=device, now=now)
         device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
     return True
-
-
-def _hold_customer(device: Device) -> None:
-    """First, as all do who change more than one row of a customer: none then waits for the other."""
-    PoderoUser.objects.held().get(pk=device.podero_user_id)

@@ -230,15 +230,15 @@ def _verify(client: podero.PoderoClient, reconnection: Reconnection, *, now: dat
 def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: datetime) -> None:
     device = reconnection.device
     with transaction.atomic():
-        PoderoUser.objects.held().get(pk=device.podero_user_id)
+        PoderoUser.objects.hold(device.podero_user_id)
         # Read again under the move: the browser that left may have come back meanwhile.
         current = Reconnection.objects.select_for_update().get(pk=reconnection.pk)
-        if not reconnection.move(State.RENEWED, at=now, cue_id=None):
+        is_evident = renewal.is_evident(reconnection, found)
+        if not reconnection.move(State.RENEWED, at=now, cue_id=None, is_evident=is_evident):
             return
         device.record_seen(found, at=now)
         proof.settle_login(device, found)
-        is_named = current.returned_device_id in (None, device.podero_id)
-        is_shown = current.is_return_matched and is_named and current.is_last
+        is_shown = is_evident and current.is_return_matched and current.is_last
         is_theirs = is_shown and device.record_holder(found, set_out_at=current.opened_at)
         if not is_theirs and device.stands_for_another(found):
             proof.doubt_login(device, now=now)
@@ -263,6 +263,9 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
     except keeping.HasLeft:
         keeping.undo_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
         reconnection.move(State.NOT_RENEWED, at=now, failure_code=FailureCode.WITHDRAWN)
+    except keeping.BeingRemoved:
+        reconnection.refresh_from_db()
+        _record_not_yet(reconnection, now=now)
     except keeping.DeviceOfAnother:
         logger.error("Device is on record for another customer", extra=_about(reconnection))
         reconnection.refresh_from_db()

@@ -40,7 +40,7 @@ def want_device_removed(*, device: Device, now: datetime) -> bool:
     False when that was so before.
     """
     with transaction.atomic():
-        PoderoUser.objects.held().get(pk=device.podero_user_id)
+        PoderoUser.objects.hold(device.podero_user_id)
         device.refresh_from_db()
         if device.is_removal_wanted:
             return False
@@ -177,7 +177,7 @@ def remove_customer(*, client: podero.PoderoClient, customer: PoderoUser, now: d
 def _claim_device(device: Device, *, now: datetime) -> bool:
     """Linking holds the customer too: it comes before this, and is seen, or after, and sees it."""
     with transaction.atomic():
-        PoderoUser.objects.held().get(pk=device.podero_user_id)
+        PoderoUser.objects.hold(device.podero_user_id)
         if not due_devices(now=now).filter(pk=device.pk).exists():
             return False
         device.refresh_from_db()

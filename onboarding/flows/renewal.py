@@ -57,6 +57,16 @@ def look(client: podero.PoderoClient, reconnection: Reconnection) -> Finding:
     return Finding(renewed=found if is_plain else None)
 
 
+def is_evident(reconnection: Reconnection, found: podero.Device) -> bool:
+    """Whether the device itself shows that somebody signed in, and which account is behind it.
+
+    Its login had lapsed and works, or it stands for another device than before. Otherwise an
+    account that has nothing to do with it might have been used just as well.
+    """
+    works_again = reconnection.was_lapsed and found.is_authenticated is True
+    return works_again or _is_changed(reconnection, found)
+
+
 def report(
     client: podero.PoderoClient,
     reconnection: Reconnection,
@@ -93,14 +103,16 @@ def _read(client: podero.PoderoClient, device: Device, user_id: UUID) -> podero.
 
 
 def _newcomers(reconnection: Reconnection, listed: list[podero.Device]) -> tuple[Newcomer, ...]:
-    """Devices that are younger than the sign-in, and that no form is known to have brought.
+    """Devices that are younger than the sign-in, and of which nothing is known but, perhaps, that
+    a look found them meanwhile.
 
-    A look may have found them before. Those of which Podero does not tell the age are left to the
-    look-ups.
+    Those of which Podero does not tell the age are left to the look-ups.
     """
     set_out_at = reconnection.opened_at or reconnection.started_at
-    brought = Q(linked_at__lt=set_out_at) | Q(is_named_by_session=True)
-    known = Device.objects.filter(brought, podero_id__in=[device.id for device in listed])
+    is_explained = (
+        Q(linked_at__lt=set_out_at) | Q(is_named_by_session=True) | Q(confirmed_at__isnull=False)
+    )
+    known = Device.objects.filter(is_explained, podero_id__in=[device.id for device in listed])
     known_ids = set(known.values_list("podero_id", flat=True))
     since = set_out_at - CLOCK_TOLERANCE
     return tuple(

@@ -11,7 +11,7 @@ from django.db import transaction
 from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, proof, schedule
 from onboarding.log_context import lines_name
-from onboarding.models import InvalidTransition, OnboardingSession
+from onboarding.models import InvalidTransition, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event, FailureCode, State, sources_of
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def _record_late_match(
     The device it names, if the API has named it too, needs no question any more.
     """
     with transaction.atomic():
+        PoderoUser.objects.hold(attempt.podero_user_id)
         if not attempt.match_return(device_id=device_id, at=now):
             return
         try:

@@ -379,12 +379,18 @@ class Device(Removable, Claimable):
         return True
 
     def relink(
-        self, attempt: OnboardingSession, *, at: datetime, is_named_by_session: bool = False
+        self,
+        attempt: OnboardingSession,
+        found: podero.Device,
+        *,
+        at: datetime,
+        is_named_by_session: bool,
     ) -> None:
-        """Take over that a newer attempt linked the device again.
+        """Take over that a newer attempt linked the device, as `found` now, again.
 
         It is not to be removed any more, or is back. What was confirmed before that, or under a
-        consent that has ended, must be confirmed anew.
+        consent that has ended, must be confirmed anew. Whose login it is stays known where that
+        leads to the same device at the manufacturer.
         """
         if self.attempt_id == attempt.pk:
             return
@@ -392,7 +398,7 @@ class Device(Removable, Claimable):
             "attempt": attempt,
             "linked_at": at,
             "is_named_by_session": is_named_by_session,
-            "is_holder_proven": False,
+            "is_holder_proven": self.is_holder_proven and self.stands_for_the_same(found),
         }
         if self.is_removal_wanted or self.attempt.consent.withdrawn_at is not None:
             fields |= {
@@ -539,6 +545,10 @@ class Device(Removable, Claimable):
         """Whether another device at the manufacturer hides behind the one that was linked."""
         kept, told = self.external_device_id, found.external_device_id
         return bool(kept and told) and kept != told
+
+    def stands_for_the_same(self, found: podero.Device) -> bool:
+        """Whether Podero names the same device at the manufacturer as it did before."""
+        return bool(self.external_device_id) and self.external_device_id == found.external_device_id
 
     def record_missing(self, *, at: datetime) -> None:
         """Podero no longer names the device; when that was first seen stays."""

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 
 class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
+    def hold(self, pk: int) -> PoderoUser:
+        """This one, `held`, before more than one row of theirs is changed: nobody then waits for
+        somebody who waits for them."""
+        return self.held().get(pk=pk)
+
     def held(self) -> PoderoUserQuerySet:
         """With a lock that keeps leaving, linking and removing for a customer apart.
 

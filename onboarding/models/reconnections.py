@@ -85,7 +85,9 @@ class Reconnection(Claimable):
 
     Of the token in the return addresses only the hash is kept, of Podero's action only its id:
     the secret in its link dies within the hour. `account_mark` is a digest of what the device was
-    called at the manufacturer before, by which another account is noticed.
+    called at the manufacturer before, by which another account is noticed. `is_evident` is a
+    renewal of which Podero itself shows that somebody signed in: a way back alone can be had with
+    any account.
     """
 
     class State(models.TextChoices):
@@ -118,6 +120,7 @@ class Reconnection(Claimable):
     cue_id = models.UUIDField(null=True, blank=True, editable=False)
     account_mark = models.CharField(max_length=64, blank=True, editable=False)
     was_lapsed = models.BooleanField(_("login had lapsed"), default=False, editable=False)
+    is_evident = models.BooleanField(_("Podero shows the sign-in"), default=False, editable=False)
     started_at = models.DateTimeField(_("started"), editable=False)
     opened_at = models.DateTimeField(_("sent to sign in"), null=True, blank=True, editable=False)
     returned_at = models.DateTimeField(_("returned"), null=True, blank=True, editable=False)

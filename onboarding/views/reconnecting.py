@@ -64,6 +64,8 @@ def reconnect(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Ht
 def reconnection(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpResponse:
     """One page for every state; safe to reload and to bookmark."""
     shown = _reconnection(customer, reference)
+    if shown.device.is_removal_wanted:
+        return redirect("remove_device", shown.device.reference)
     came_back = came_back_with(request)
     unconfirmed = Device.objects.for_customer(customer).filter(confirmed_at=None)
     unconfirmed = proof.with_sign_ins(unconfirmed, came_back=came_back)

@@ -69,6 +69,9 @@ BEHIND = "onboarding/flows/proof.py"
 RECONNECTIONS = "onboarding/models/reconnections.py"
 RENEWING = "tests/journeys/reconnecting/test_detours.py"
 PATIENCE = "tests/journeys/reconnecting/test_patient_detours.py"
+OWN_ACCOUNT = (
+    PATIENCE + "::test_signing_in_with_an_own_account_clears_no_doubt_about_the_device_of_another"
+)
 NEWCOMERS = "tests/journeys/reconnecting/test_newcomers.py"
 DEVICE_PAGES = "onboarding/views/devices.py"
 DEVICE_CALLS = "onboarding/podero/devices.py"
@@ -337,9 +340,25 @@ GUARDS = (
     Guard("return: what was linked anew is doubted as of now", KEEPING,
           "and finding.is_named and not is_doubtful:", "and finding.is_named and not device.is_login_in_doubt:",
           (PATIENCE + "::test_device_that_had_been_removed_and_comes_back_by_a_sign_in_is_doubted",)),
-    Guard("reconnect: what a sign-in has brought clears no doubt although a look found it before", "onboarding/flows/renewal.py",
-          "brought = Q(linked_at__lt=set_out_at) | Q(is_named_by_session=True)", "brought = Q()",
-          (PATIENCE + "::test_own_account_that_brings_a_device_of_its_own_clears_no_doubt",)),
+    Guard("reconnect: a way back proves nothing where Podero shows no sign-in", RECONNECTING,
+          "is_shown = is_evident and current", "is_shown = current", (OWN_ACCOUNT,)),
+    Guard("reconnect: nor does a word where it led to", BEHIND,
+          "renewed = own.filter(state=Reconnection.State.RENEWED, is_evident=True)",
+          "renewed = own.filter(state=Reconnection.State.RENEWED)", (OWN_ACCOUNT,)),
+    Guard("reconnect: what was linked in another tab is no other account's", RENEWAL,
+          " | Q(confirmed_at__isnull=False)\n", "\n",
+          ("tests/journeys/reconnecting/test_other_account.py"
+           "::test_device_that_is_linked_in_another_tab_meanwhile_is_not_taken_for_another_account",)),
+    Guard("reconnect: what is being removed this moment is waited for", RECONNECTING,
+          "    except keeping.BeingRemoved:\n        reconnection.refresh_from_db()\n        _record_not_yet(reconnection, now=now)\n", "",
+          ("tests/journeys/reconnecting/test_other_account.py"
+           "::test_what_the_wrong_account_brought_and_was_removed_stays_removed",)),
+    Guard("return: who removes a device and links it again has it", KEEPING,
+          "stays = is_doubtful and not device.is_removal_wanted", "stays = is_doubtful",
+          ("tests/journeys/test_alone.py::test_doubted_device_is_had_again_by_removing_and_linking_it",)),
+    Guard("return: linked again, a proven device stays proven", DEVICE_ROWS,
+          "self.is_holder_proven and self.stands_for_the_same(found)", "False",
+          ("tests/journeys/test_alone.py::test_device_that_is_theirs_stays_proven_when_it_is_linked_again",)),
     Guard("reconnect: a cancel mutes no success", RECONNECTIONS,
           "is_first = is_success and rows.select_for_update().get().foreign_return_at is None",
           "is_first = is_success and not self.device.attempt.events.filter(event=Event.RECONNECT_SEEN).exists()",
@@ -350,9 +369,10 @@ GUARDS = (
     Guard("reconnect: an account named only after the sign-in is doubted", BEHIND,
           "            | was_unnamed\n", "",
           (PATIENCE + "::test_account_that_podero_names_only_after_the_sign_in_is_doubted",)),
-    Guard("reconnect: no open form hides what a sign-in has brought", "onboarding/tasks.py",
-          "is_urgent=True", "is_urgent=False",
-          (PATIENCE + "::test_what_a_sign_in_has_brought_is_switched_off_while_a_form_is_open",)),
+    Guard("reconnect: no open form hides what a sign-in has brought", DEVICE_FLOW,
+          " and not came_back.filter(foreign_return_at__gt=now - LATE).exists()", "",
+          (PATIENCE + "::test_what_a_sign_in_has_brought_is_switched_off_while_a_form_is_open",
+           PATIENCE + "::test_what_a_sign_in_has_brought_is_found_behind_an_open_form_also_if_the_one_message_is_lost")),
     Guard("reconnect: what a sign-in has brought is dated back to it", KEEPING,
           "        renewals.aggregate(first=Min(\"opened_at\"))[\"first\"],\n", "",
           (PATIENCE + "::test_open_form_does_not_hide_what_a_sign_in_has_brought",)),
@@ -470,7 +490,7 @@ GUARDS = (
           "if found is not None and proof.is_login_in_doubt(device, found):", "if False:",
           (RENEWING + "::test_form_finished_anew_does_not_vouch_for_the_login_behind_the_device",)),
     Guard("reconnect: somebody's return is looked into however lately that was done", "onboarding/tasks.py",
-          "    devices.refresh_devices(\n        client=podero_client(), customer=customer, is_urgent=True, now=timezone.now()\n    )\n",
+          "    devices.refresh_devices(client=podero_client(), customer=customer, now=timezone.now())\n",
           "    devices.refresh_for_viewer(client=podero_client(), customer=customer, now=timezone.now())\n",
           (RENEWING + "::test_newest_way_back_proves_nothing_that_an_older_one_has_brought_since",)),
     Guard("reconnect: what somebody's sign-in has brought is not the customer's by a word", CONFIRMING,

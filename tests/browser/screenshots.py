@@ -39,7 +39,7 @@ def take(folder: Path, pages: Sequence[Shown] = PAGES) -> None:
 def _photograph(gallery: Gallery, folder: Path, pages: Sequence[Shown]) -> None:
     from tests.conftest import BROWSER_ARGUMENTS  # noqa: PLC0415  (needs Django to be set up)
 
-    program = os.environ.get("CHROMIUM") or servers.find_program("chromium", "chromium-browser")
+    program = servers.find_chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(BROWSER_ARGUMENTS))
         for shown in pages:

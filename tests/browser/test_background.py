@@ -92,6 +92,6 @@ def test_device_linked_by_somebody_who_never_came_back(person: Person, meet: Mee
     person.sees("Is this your device?", within_seconds=PATIENCE_SECONDS)
     person.sees_text("in a browser in which you were not signed in")
     expect(person.button("Yes, this is my device")).to_have_count(0)
-    expect(person.button("Sign in at the manufacturer again")).to_be_visible()
+    person.sees_text("Or remove it below, and link it again.")
     (device,) = person.devices_at_podero
     assert device["fields"]["is_smart_optimization_active"] is False

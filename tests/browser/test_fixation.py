@@ -92,6 +92,9 @@ def test_attacker_gets_nothing_out_of_a_car_that_a_victim_linked(
     if victim_is == "a customer":
         victim.enters()
     links_through_his_address(victim, attacker)
+    # Otherwise he would not even be offered to sign in at the manufacturer.
+    (car,) = attacker.devices_at_podero
+    attacker.simulator.control.set_device(car["id"], is_authenticated=False)
     victim.comes_back()
     victim.sees("Sign in" if victim_is == "nobody here" else "Somebody else is signed in here")
     # Podero's documented example steers from the start: off as soon as the return has been seen.

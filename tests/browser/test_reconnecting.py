@@ -83,22 +83,35 @@ def test_podero_away(lapsed: Person, simulator: RunningSimulator) -> None:
     lapsed.sees("Your device is connected again")
 
 
-def test_device_in_doubt_is_shown_to_be_ones_own(person: Person, meet: Meet) -> None:
+@pytest.mark.parametrize("is_lapsed", [True, False])
+def test_device_in_doubt_is_shown_to_be_ones_own(
+    person: Person, meet: Meet, simulator: RunningSimulator, is_lapsed: bool
+) -> None:
     person.goes_to_podero("ev")
     stranger = meet()
     stranger.page.goto(person.page.url)
     stranger.links_tesla()
+    if is_lapsed:
+        simulator.control.set_device(person.devices_at_podero[0]["id"], is_authenticated=False)
     stranger.comes_back()
     stranger.sees("Sign in")
     assert person.app.manage("sweep").returncode == 0
     person.opens("/optimize/devices/")
     person.sees_text("in a browser in which you were not signed in")
 
-    person.presses(BUTTON)
-    person.signs_in_at_tesla_again()
-    person.sees("Your device is connected again")
-    person.presses("Yes, this is my device")
-    person.sees("My devices")
-
-    assert person.app.manage("sweep").returncode == 0
-    person.has_one_working_device()
+    if is_lapsed:
+        person.presses(BUTTON)
+        person.signs_in_at_tesla_again()
+        person.sees("Your device is connected again")
+        person.presses("Yes, this is my device")
+        person.sees("My devices")
+        assert person.app.manage("sweep").returncode == 0
+        person.has_one_working_device()
+    else:
+        person.page.locator("article.device").get_by_role("link", name="Remove this device").click()
+        person.presses("Remove this device")
+        person.sees("The device is removed")
+        person.goes_to_podero("ev")
+        person.links_tesla()
+        person.comes_back()
+        person.sees_it_working()

@@ -137,7 +137,7 @@ def test_word_is_not_enough_after_somebody_came_back_elsewhere(
         text = page.content.decode()
         assert ELSEWHERE in text
         assert reverse("confirm_device", args=[device.reference]) not in text
-        assert reverse("reconnect_device", args=[device.reference]) in text
+        assert reverse("remove_device", args=[device.reference]) in text
 
 
 def test_device_that_podero_steers_from_the_start_is_off_once_the_foreign_return_is_seen(

@@ -9,14 +9,14 @@ import pytest
 from django.utils import timezone
 
 from onboarding.clients import podero_client
-from onboarding.flows import charging, proof, reconnecting, removal
-from onboarding.models import Device, Reconnection
+from onboarding.flows import charging, keeping, proof, reconnecting, removal, returning
+from onboarding.models import Device, OnboardingSession, Reconnection
 from onboarding.models.removals import Removable
 from tests.journeys.cards import charge, link
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
 from tests.races.test_races import at_once
-from tests.simulator.launch import RunningSimulator
+from tests.simulator.launch import Completed, RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,3 +94,40 @@ def test_login_that_is_doubted_while_the_device_is_removed(
 
     device.refresh_from_db()
     assert (device.is_login_in_doubt, device.is_removal_wanted) == (True, True)
+
+
+def test_browser_that_left_comes_back_while_another_one_is_looked_into(
+    customer: Customer, completed: Completed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returned: dict[str, Any] = {"device_id": completed.device_id, "now": timezone.now()}
+    returning.record_return(attempt=customer.attempt, is_matched=False, **returned)
+    linking, matching = threading.Event(), threading.Event()
+    hold_consent, match_return = keeping.hold_consent, OnboardingSession.match_return
+
+    def held(attempt: OnboardingSession) -> None:
+        hold_consent(attempt)
+        if not linking.is_set():
+            linking.set()
+            matching.wait(SECONDS)
+
+    def matched(attempt: OnboardingSession, **more: Any) -> bool:
+        is_news = match_return(attempt, **more)
+        matching.set()
+        return is_news
+
+    monkeypatch.setattr(keeping, "hold_consent", held)
+    monkeypatch.setattr(OnboardingSession, "match_return", matched)
+
+    def come_back() -> None:
+        attempt = OnboardingSession.objects.get()
+        linking.wait(10)
+        returning.record_return(attempt=attempt, is_matched=True, **returned)
+
+    at_once(
+        lambda: returning.verify_return(
+            client=podero_client(), attempt=OnboardingSession.objects.get(), now=timezone.now()
+        ),
+        come_back,
+    )
+
+    assert (customer.attempt.state, customer.attempt.is_return_matched) == ("linked", True)

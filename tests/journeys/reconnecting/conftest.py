@@ -6,6 +6,7 @@ import pytest
 
 from onboarding.models import Device
 from tests.journeys.customer import Customer
+from tests.journeys.reconnecting.steps import lapse
 from tests.journeys.test_proof_of_return import (
     path_of,
     stranger,
@@ -20,8 +21,9 @@ def device(customer: Customer, simulator: RunningSimulator) -> Device:
     customer.opt_in()
     completed = simulator.control.complete(str(customer.attempt.podero_id))
     customer.go(str(completed.redirect_url))
-    simulator.control.set_device(str(completed.device_id), is_authenticated=False)
-    return Device.objects.get()
+    device = Device.objects.get()
+    lapse(simulator, device)
+    return device
 
 
 @pytest.fixture

@@ -23,6 +23,11 @@ def press_reconnect(customer: Customer, device: Device | None = None) -> Any:
     return customer.browser.post(reverse("reconnect_device", args=[device.reference]))
 
 
+def lapse(simulator: RunningSimulator, device: Device) -> None:
+    """The manufacturer does not take the login any more: signing in again will show."""
+    simulator.control.set_device(str(device.podero_id), is_authenticated=False)
+
+
 def newest(customer: Customer) -> Reconnection:
     return Reconnection.objects.for_customer(customer.podero_user).latest("pk")
 

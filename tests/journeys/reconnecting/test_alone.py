@@ -15,7 +15,7 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import Device, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import break_off, comes_back, finish, press_reconnect
+from tests.journeys.reconnecting.steps import break_off, comes_back, finish, lapse, press_reconnect
 from tests.journeys.test_detours import is_steered, presses_everything, reads_anew
 from tests.journeys.test_proof_of_return import path_of, sign_in, stranger
 from tests.simulator.launch import RunningSimulator
@@ -131,6 +131,7 @@ def test_other_name_after_a_sign_in_that_was_broken_off_is_cleared_by_one_that_w
     customer.go(break_off(press_reconnect(customer, device).headers["Location"]))
     simulator.control.set_device(str(device.podero_id), external_device_id="5YJ3E1EA7KF000316")
     reads_anew(customer)
+    lapse(simulator, device)
 
     customer.go(finish(press_reconnect(customer, device).headers["Location"]))
     presses_everything(customer)

@@ -12,6 +12,7 @@ from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep, take_up_due_reconnections
 from onboarding.models import Device, Reconnection
 from tests.connected import let_the_breaker_rest
+from tests.journeys.cards import remove
 from tests.journeys.customer import Customer, heading_of
 from tests.journeys.reconnecting.steps import (
     RENEWED,
@@ -254,3 +255,14 @@ def test_killed_during_the_check_is_taken_over(
     sweep(client=podero_client(), now=killed_at + timedelta(minutes=3))
 
     assert newest(customer).state == "renewed"
+
+
+def test_page_of_a_device_that_was_removed_since_tells_of_that(
+    customer: Customer, device: Device
+) -> None:
+    customer.go(finish(press_reconnect(customer).headers["Location"]))
+    remove(customer, device)
+
+    assert page_of(customer).headers["Location"] == reverse(
+        "remove_device", args=[device.reference]
+    )

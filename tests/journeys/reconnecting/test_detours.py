@@ -17,7 +17,7 @@ from onboarding.views.undoing import undo_at_podero
 from tests.factories import make_customer
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import comes_back, finish, press_reconnect
+from tests.journeys.reconnecting.steps import comes_back, finish, lapse, press_reconnect
 from tests.journeys.test_detours import (
     edited,
     gets_nothing,
@@ -44,7 +44,7 @@ def victim_renews(
 ) -> None:
     device = Device.objects.get()
     if is_lapsed:
-        simulator.control.set_device(str(device.podero_id), is_authenticated=False)
+        lapse(simulator, device)
     browser.get(path_of(finish(press_reconnect(customer).headers["Location"], OTHER)))
     reads_anew(customer)
     sweep(client=podero_client(), now=timezone.now())
@@ -114,6 +114,7 @@ def test_sign_in_elsewhere_is_doubted_where_podero_names_no_account(
     reads_anew(customer)
     gets_nothing(customer, simulator, device.podero_id)
 
+    lapse(simulator, device)
     own = finish(press_reconnect(customer).headers["Location"])
     unnamed()
     customer.go(own)

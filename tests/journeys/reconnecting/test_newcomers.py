@@ -14,7 +14,7 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import Device
 from tests.journeys.cards import link, remove
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import comes_back, finish, press_reconnect
+from tests.journeys.reconnecting.steps import comes_back, finish, lapse, press_reconnect
 from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
 from tests.journeys.test_patient_detours import age
 from tests.journeys.test_proof_of_return import (
@@ -48,7 +48,7 @@ def test_device_of_somebody_else_who_signed_in_is_never_optimized(
     settings.ONBOARDING_ACTIVATION = activation
     device = link(customer, simulator)
     if is_lapsed:
-        simulator.control.set_device(str(device.podero_id), is_authenticated=False)
+        lapse(simulator, device)
     way_back, theirs = way_to_a_new_device(customer, simulator, device=device)
 
     stranger().get(path_of(way_back))
@@ -123,6 +123,7 @@ def test_sign_in_that_always_ends_in_another_browser_is_proof_in_that_one(
     customer: Customer, doubtful: Device, simulator: RunningSimulator
 ) -> None:
     """They leave in the portal's own app; the way back opens in the phone's browser."""
+    lapse(simulator, doubtful)
     phone = stranger()
     back = phone.get(path_of(finish(press_reconnect(customer).headers["Location"])))
     sign_in(phone, customer, by_the_portal=False, at=back.headers["Location"])

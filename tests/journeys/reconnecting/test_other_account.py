@@ -9,6 +9,7 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device
+from tests.journeys.cards import link, remove
 from tests.journeys.customer import Customer, heading_of
 from tests.journeys.reconnecting.steps import (
     OTHER_DEVICE,
@@ -18,9 +19,8 @@ from tests.journeys.reconnecting.steps import (
     page_of,
     press_reconnect,
 )
-from tests.journeys.test_proof_of_return import (
-    confirm_by_hand,
-)
+from tests.journeys.test_detours import is_steered, reads_anew
+from tests.journeys.test_proof_of_return import confirm_by_hand
 from tests.simulator.launch import RunningSimulator
 from tests.simulator.test_reconnecting import OTHER
 
@@ -98,3 +98,42 @@ def test_device_in_the_way_back_that_podero_does_not_know_is_only_a_hint(
     customer.go(f"{way_back}?deviceId={named}")
 
     assert newest(customer).state == "renewed"
+
+
+def test_device_that_is_linked_in_another_tab_meanwhile_is_not_taken_for_another_account(
+    customer: Customer, device: Device, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    address = press_reconnect(customer, device).headers["Location"]
+    wallbox = link(customer, simulator, "wb")
+
+    customer.go(finish(address))
+    sweep(client=podero_client(), now=timezone.now())
+
+    assert heading_of(page_of(customer)) == RENEWED
+    assert is_steered(simulator, wallbox.podero_id)
+    assert [cue["outcome"] for cue in simulator.control.state()["cues"]] == ["success"]
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_what_the_wrong_account_brought_and_was_removed_stays_removed(
+    customer: Customer, device: Device, simulator: RunningSimulator, is_gone: bool
+) -> None:
+    """Also while Podero is being asked to remove it, or says that it has and lists it all the same."""
+    simulator.control.settings(reconnect_other_account="new_device", device_delete_status=404)
+    way_back = finish(press_reconnect(customer, device).headers["Location"], OTHER)
+    reads_anew(customer)
+    newcomer = Device.objects.exclude(pk=device.pk).get()
+    if is_gone:
+        remove(customer, newcomer)
+    else:
+        now = timezone.now()
+        newcomer.want_removal(now=now)
+        Device.objects.filter(pk=newcomer.pk).update(claimed_at=now)
+
+    customer.go(way_back)
+
+    newcomer.refresh_from_db()
+    assert newcomer.is_removal_wanted
+    assert newest(customer).claimed_at is None
+    assert customer.page.status_code == 200

@@ -13,7 +13,7 @@ from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession, Reconnection
-from tests.journeys.cards import link
+from tests.journeys.cards import link, remove
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import break_off, comes_back, finish, press_reconnect
 from tests.journeys.test_detours import (
@@ -39,11 +39,24 @@ def held_at_podero(simulator: RunningSimulator) -> set[str]:
 
 
 @pytest.mark.parametrize("by", ["form", "sign-in", "login"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_own_account_that_brings_a_device_of_its_own_clears_no_doubt(
-    customer: Customer, simulator: RunningSimulator, settings: Any, activation: str, by: str
+@pytest.mark.parametrize(
+    ("fate", "activation"),
+    [
+        ("found", "immediately"),
+        ("removed", "after_return"),
+        ("never made", "immediately"),
+        ("made late", "after_return"),
+    ],
+)
+def test_signing_in_with_an_own_account_clears_no_doubt_about_the_device_of_another(
+    customer: Customer,
+    simulator: RunningSimulator,
+    settings: Any,
+    activation: str,
+    by: str,
+    fate: str,
 ) -> None:
-    """What the sign-in has brought is seen first, by opening My devices."""
+    """Whatever becomes of what that account brings: theirs shows nothing of it."""
     settings.ONBOARDING_ACTIVATION = activation
     if by == "form":
         customer.opt_in()
@@ -61,10 +74,17 @@ def test_own_account_that_brings_a_device_of_its_own_clears_no_doubt(
     simulator.control.settings(reconnect_other_account="new_device")
     before = held_at_podero(simulator)
     way_back = finish(press_reconnect(customer, theirs).headers["Location"], OWN)
-    assert len(held_at_podero(simulator)) == len(before) + 1
+    (own,) = held_at_podero(simulator) - before
+    if fate in {"never made", "made late"}:
+        simulator.control.drop_device(own)
     reads_anew(customer)
+    if fate == "removed":
+        remove(customer, Device.objects.get(podero_id=own))
 
     customer.go(way_back.partition("?")[0])
+    if fate == "made late":
+        simulator.control.set_device(own, deleted_at=None)
+        reads_anew(customer)
 
     gets_nothing(customer, simulator, theirs.podero_id)
 
@@ -105,7 +125,7 @@ def test_account_that_podero_names_only_after_the_sign_in_is_doubted(
 def test_open_form_does_not_hide_what_a_sign_in_has_brought(
     customer: Customer, simulator: RunningSimulator, is_told: bool, is_known: bool
 ) -> None:
-    """Podero names it at once, or when the form has run out that it was hidden behind."""
+    """It is found at once, or when the form has run out: until then nobody could look."""
     simulator.control.settings(object_id_filled=is_told, reconnect_other_account="new_device")
     device = link(customer, simulator)
     age(customer.attempt, days=5)
@@ -128,7 +148,7 @@ def test_open_form_does_not_hide_what_a_sign_in_has_brought(
         if is_known:
             tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
         assert Device.objects.filter(podero_id=theirs).exists() == is_known
-    for hours in (21, 59, 61, 62):
+    for hours in (59, 61, 62):
         with time_machine.travel(start + timedelta(hours=hours), tick=True):
             sweep(client=podero_client(), now=timezone.now())
 
@@ -197,3 +217,27 @@ def test_device_that_had_been_removed_and_comes_back_by_a_sign_in_is_doubted(
 
     assert not is_steered(simulator, theirs.podero_id)
     gets_nothing(customer, simulator, theirs.podero_id)
+
+
+def test_what_a_sign_in_has_brought_is_found_behind_an_open_form_also_if_the_one_message_is_lost(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(reconnect_other_account="new_device")
+    device = link(customer, simulator)
+    age(customer.attempt, days=5)
+    OnboardingSession.objects.update(next_try_at=None)
+    customer.opt_in()
+    start = timezone.now()
+    form = OnboardingSession.objects.filter(pk=customer.attempt.pk)
+    form.update(expires_at=start + timedelta(hours=60), next_try_at=start + timedelta(hours=60))
+    before = held_at_podero(simulator)
+    way_back = finish(press_reconnect(customer, device).headers["Location"], OTHER)
+    (theirs,) = held_at_podero(simulator) - before
+    simulator.control.set_device(theirs, is_smart_optimization_active=True)
+    stranger().get(path_of(way_back))
+
+    for minutes in (16, 17):
+        sweep(client=podero_client(), now=start + timedelta(minutes=minutes))
+
+    assert not is_steered(simulator, theirs)
+    assert not Device.objects.get(podero_id=theirs).is_confirmed

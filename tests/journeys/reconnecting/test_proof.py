@@ -1,4 +1,4 @@
-"""A renewed login is proof of whose device it is, in the browser that left."""
+"""A lapsed login that is renewed is proof of whose device it is, in the browser that left."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.journeys.reconnecting.steps import (
     RENEWED,
     break_off,
     finish,
+    lapse,
     newest,
     page_of,
     press_reconnect,
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_renewed_login_is_proof_of_whose_device_it_is(
     customer: Customer, doubtful: Device, simulator: RunningSimulator
 ) -> None:
+    lapse(simulator, doubtful)
     assert ELSEWHERE in customer.browser.get(reverse("devices")).content.decode()
 
     customer.go(finish(press_reconnect(customer).headers["Location"]))
@@ -47,6 +49,23 @@ def test_renewed_login_is_proof_of_whose_device_it_is(
     confirm_by_hand(customer)
     sweep(client=podero_client(), now=timezone.now())
     assert Device.objects.get().is_optimization_active
+
+
+def test_signing_in_proves_nothing_where_the_login_worked_before(
+    customer: Customer, doubtful: Device, simulator: RunningSimulator
+) -> None:
+    """Any account would have led back here just as well."""
+    page = customer.browser.get(reverse("devices")).content.decode()
+    assert reverse("reconnect_device", args=[doubtful.reference]) not in page
+    assert reverse("remove_device", args=[doubtful.reference]) in page
+
+    customer.go(finish(press_reconnect(customer).headers["Location"]))
+    confirm_by_hand(customer)
+
+    assert newest(customer).state == "renewed"
+    assert "We cannot tell yet whose device it is" in page_of(customer).content.decode()
+    assert not Device.objects.get().is_holder_proven
+    assert not Device.objects.get().is_confirmed
 
 
 def test_login_renewed_in_a_foreign_browser_proves_nothing(
