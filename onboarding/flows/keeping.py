@@ -54,10 +54,11 @@ def link_devices(
             stays = is_doubtful and not device.is_removal_wanted
             if stays or _is_unwanted_since(device, attempt):
                 continue
-            _relink(device, attempt, finding, now=now)
+            is_returned = is_return_matched and finding.is_named
+            _relink(device, attempt, finding, is_returned=is_returned, now=now)
             # Asked again: what was linked anew, another may have brought just now.
             is_doubtful = proof.is_in_doubt(device, attempt, is_told=finding.is_told)
-            if is_return_matched and finding.is_named and not is_doubtful:
+            if is_returned and not is_doubtful:
                 if device.is_confirmed:
                     device.want_optimization(is_wanted=True, now=now)
                 accept_device(device, found=finding.device, now=now)
@@ -89,7 +90,7 @@ def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now:
             if device.is_removal_under_way(now=now):
                 raise BeingRemoved
             if device.is_removed:
-                _relink(device, attempt, finding, now=now)
+                _relink(device, attempt, finding, is_returned=False, now=now)
             attempt.note(Event.MORE_FOUND, at=now, actor=Actor.SYSTEM)
 
 
@@ -180,14 +181,27 @@ def keep_device(
     return device
 
 
-def _relink(device: Device, attempt: OnboardingSession, finding: Finding, *, now: datetime) -> None:
+def _relink(
+    device: Device,
+    attempt: OnboardingSession,
+    finding: Finding,
+    *,
+    is_returned: bool,
+    now: datetime,
+) -> None:
     was_to_go = device.is_removal_wanted
-    device.relink(attempt, finding.device, at=now, is_named_by_session=finding.is_told)
+    device.relink(
+        attempt,
+        finding.device,
+        at=now,
+        is_named_by_session=finding.is_told,
+        is_returned=is_returned,
+    )
     if not was_to_go:
         return
     # What is told of it was not kept until now, so that another login would not have been noticed.
     device.record_seen(finding.device, at=now)
-    if Reconnection.objects.filter(device=device).that_anybody_may_finish().exists():
+    if Reconnection.objects.filter(device=device).that_came_back_elsewhere().exists():
         proof.doubt_login(device, now=now)
 
 

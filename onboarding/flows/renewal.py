@@ -109,9 +109,8 @@ def _newcomers(reconnection: Reconnection, listed: list[podero.Device]) -> tuple
     Those of which Podero does not tell the age are left to the look-ups.
     """
     set_out_at = reconnection.opened_at or reconnection.started_at
-    is_explained = (
-        Q(linked_at__lt=set_out_at) | Q(is_named_by_session=True) | Q(confirmed_at__isnull=False)
-    )
+    is_settled = Q(confirmed_at__isnull=False) | Q(removal_wanted_at__isnull=False)
+    is_explained = Q(linked_at__lt=set_out_at) | Q(is_named_by_session=True) | is_settled
     known = Device.objects.filter(is_explained, podero_id__in=[device.id for device in listed])
     known_ids = set(known.values_list("podero_id", flat=True))
     since = set_out_at - CLOCK_TOLERANCE

@@ -385,12 +385,14 @@ class Device(Removable, Claimable):
         *,
         at: datetime,
         is_named_by_session: bool,
+        is_returned: bool,
     ) -> None:
         """Take over that a newer attempt linked the device, as `found` now, again.
 
         It is not to be removed any more, or is back. What was confirmed before that, or under a
-        consent that has ended, must be confirmed anew. Whose login it is stays known where that
-        leads to the same device at the manufacturer.
+        consent that has ended, must be confirmed anew. Whose login it is stays known where the
+        browser that left `is_returned` with it, and it is the same device at the manufacturer.
+        Whoever came back elsewhere with the attempt before may have brought it all the same.
         """
         if self.attempt_id == attempt.pk:
             return
@@ -398,8 +400,12 @@ class Device(Removable, Claimable):
             "attempt": attempt,
             "linked_at": at,
             "is_named_by_session": is_named_by_session,
-            "is_holder_proven": self.is_holder_proven and self.stands_for_the_same(found),
+            "is_holder_proven": self.is_holder_proven
+            and is_returned
+            and self.stands_for_the_same(found),
         }
+        if self.attempt.came_back_elsewhere:
+            fields["linked_after"] = min(self.linked_after, self.attempt.started_at)
         if self.is_removal_wanted or self.attempt.consent.withdrawn_at is not None:
             fields |= {
                 "confirmed_at": None,

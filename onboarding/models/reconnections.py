@@ -8,7 +8,7 @@ from django.db import models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.attempts import LATE, SIGHTING_INTERVAL
+from onboarding.models.attempts import LATE, SIGHTING_INTERVAL, OnboardingSession
 from onboarding.models.claims import Claimable
 from onboarding.models.devices import Device
 from onboarding.models.podero_users import PoderoUser
@@ -68,13 +68,18 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
     def that_are_last(self) -> ReconnectionQuerySet:
         """Those since which nobody else is known to have signed in for the device.
 
-        Nobody was sent there since, nor came back elsewhere who had been sent there before.
+        Nobody was sent there since, nor came back elsewhere who had been sent there before, or to
+        a hosted form of the same customer.
         """
         others = Reconnection.objects.filter(device=OuterRef("device")).exclude(pk=OuterRef("pk"))
         later = others.filter(pk__gt=OuterRef("pk"), opened_at__isnull=False)
         elsewhere = others.that_came_back_elsewhere()
         elsewhere = elsewhere.filter(foreign_return_at__gte=OuterRef("opened_at"))
-        return self.filter(~Exists(later), ~Exists(elsewhere))
+        forms = OnboardingSession.objects.that_came_back_elsewhere().filter(
+            podero_user=OuterRef("device__podero_user"),
+            foreign_return_at__gte=OuterRef("opened_at"),
+        )
+        return self.filter(~Exists(later), ~Exists(elsewhere), ~Exists(forms))
 
     def with_device(self) -> ReconnectionQuerySet:
         return self.select_related("device__podero_user", "device__attempt__consent")

@@ -72,6 +72,7 @@ PATIENCE = "tests/journeys/reconnecting/test_patient_detours.py"
 OWN_ACCOUNT = (
     PATIENCE + "::test_signing_in_with_an_own_account_clears_no_doubt_about_the_device_of_another"
 )
+AGAIN = "tests/journeys/test_linked_again.py"
 NEWCOMERS = "tests/journeys/reconnecting/test_newcomers.py"
 DEVICE_PAGES = "onboarding/views/devices.py"
 DEVICE_CALLS = "onboarding/podero/devices.py"
@@ -346,19 +347,31 @@ GUARDS = (
           "renewed = own.filter(state=Reconnection.State.RENEWED, is_evident=True)",
           "renewed = own.filter(state=Reconnection.State.RENEWED)", (OWN_ACCOUNT,)),
     Guard("reconnect: what was linked in another tab is no other account's", RENEWAL,
-          " | Q(confirmed_at__isnull=False)\n", "\n",
+          "is_settled = Q(confirmed_at__isnull=False) |", "is_settled =",
           ("tests/journeys/reconnecting/test_other_account.py"
            "::test_device_that_is_linked_in_another_tab_meanwhile_is_not_taken_for_another_account",)),
-    Guard("reconnect: what is being removed this moment is waited for", RECONNECTING,
-          "    except keeping.BeingRemoved:\n        reconnection.refresh_from_db()\n        _record_not_yet(reconnection, now=now)\n", "",
+    Guard("reconnect: what was removed meanwhile stays so", RENEWAL,
+          " | Q(removal_wanted_at__isnull=False)\n", "\n",
           ("tests/journeys/reconnecting/test_other_account.py"
            "::test_what_the_wrong_account_brought_and_was_removed_stays_removed",)),
     Guard("return: who removes a device and links it again has it", KEEPING,
           "stays = is_doubtful and not device.is_removal_wanted", "stays = is_doubtful",
-          ("tests/journeys/test_alone.py::test_doubted_device_is_had_again_by_removing_and_linking_it",)),
+          (AGAIN + "::test_doubted_device_is_had_again_by_removing_and_linking_it",)),
     Guard("return: linked again, a proven device stays proven", DEVICE_ROWS,
-          "self.is_holder_proven and self.stands_for_the_same(found)", "False",
-          ("tests/journeys/test_alone.py::test_device_that_is_theirs_stays_proven_when_it_is_linked_again",)),
+          "            and self.stands_for_the_same(found),\n", "            and False,\n",
+          (AGAIN + "::test_device_that_is_theirs_stays_proven_when_it_is_linked_again",)),
+    Guard("return: linked again by somebody else, it does not", DEVICE_ROWS,
+          "            and is_returned\n", "",
+          (AGAIN + "::test_device_that_somebody_else_links_once_more_is_asked_about",)),
+    Guard("return: linked again, it is not hidden with which attempt a device turned up", DEVICE_ROWS,
+          "min(self.linked_after, self.attempt.started_at)", "self.linked_after",
+          (AGAIN + "::test_removing_and_naming_a_device_does_not_hide_with_which_attempt_it_turned_up",)),
+    Guard("reconnect: who broke off a sign-in links the device again", KEEPING,
+          "filter(device=device).that_came_back_elsewhere()", "filter(device=device).that_anybody_may_finish()",
+          (AGAIN + "::test_sign_in_that_was_broken_off_doubts_nothing_that_is_linked_once_more",)),
+    Guard("reconnect: a way back proves nothing where a form was finished elsewhere since", RECONNECTIONS,
+          ", ~Exists(forms))", ")",
+          (PATIENCE + "::test_own_way_back_kept_until_somebody_else_has_finished_a_form_proves_nothing",)),
     Guard("reconnect: a cancel mutes no success", RECONNECTIONS,
           "is_first = is_success and rows.select_for_update().get().foreign_return_at is None",
           "is_first = is_success and not self.device.attempt.events.filter(event=Event.RECONNECT_SEEN).exists()",

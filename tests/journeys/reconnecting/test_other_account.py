@@ -122,8 +122,9 @@ def test_what_the_wrong_account_brought_and_was_removed_stays_removed(
     """Also while Podero is being asked to remove it, or says that it has and lists it all the same."""
     simulator.control.settings(reconnect_other_account="new_device", device_delete_status=404)
     way_back = finish(press_reconnect(customer, device).headers["Location"], OTHER)
+    link(customer, simulator, "wb")
     reads_anew(customer)
-    newcomer = Device.objects.exclude(pk=device.pk).get()
+    newcomer = Device.objects.exclude(pk=device.pk).get(device_type="ev")
     if is_gone:
         remove(customer, newcomer)
     else:

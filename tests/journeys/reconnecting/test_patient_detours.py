@@ -15,7 +15,14 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession, Reconnection
 from tests.journeys.cards import link, remove
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import break_off, comes_back, finish, press_reconnect
+from tests.journeys.reconnecting.steps import (
+    break_off,
+    comes_back,
+    finish,
+    lapse,
+    press_reconnect,
+)
+from tests.journeys.test_coming_back import success_address
 from tests.journeys.test_detours import (
     edited,
     gets_nothing,
@@ -241,3 +248,25 @@ def test_what_a_sign_in_has_brought_is_found_behind_an_open_form_also_if_the_one
 
     assert not is_steered(simulator, theirs)
     assert not Device.objects.get(podero_id=theirs).is_confirmed
+
+
+def test_own_way_back_kept_until_somebody_else_has_finished_a_form_proves_nothing(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Whoever finishes it makes the lapsed login of the device work."""
+    simulator.control.settings(reconnect_other_account="new_device")
+    device = link(customer, simulator)
+    lapse(simulator, device)
+    before = held_at_podero(simulator)
+    own = finish(press_reconnect(customer, device).headers["Location"], OWN)
+    for twin in held_at_podero(simulator) - before:
+        simulator.control.drop_device(twin)
+    customer.opt_in()
+    simulator.control.set_session(str(customer.attempt.podero_id), object_id=str(device.podero_id))
+    simulator.control.set_device(str(device.podero_id), is_authenticated=True)
+    stranger().get(path_of(edited(success_address(simulator, customer.attempt), device.podero_id)))
+    worker_hears_of(customer.attempt)
+
+    customer.go(own.partition("?")[0])
+
+    gets_nothing(customer, simulator, device.podero_id)
