@@ -55,7 +55,7 @@ BUGS: tuple[Bug, ...] = (
         "optimized",
         (
             "flows/keeping.py",
-            "if is_return_matched and finding.is_named and not is_doubtful:",
+            "if is_returned and not is_doubtful:",
             "if finding:",
         ),
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Min
+from django.db.models import Min, Q
 
 from onboarding import podero
 from onboarding.flows import proof
@@ -201,7 +201,9 @@ def _relink(
         return
     # What is told of it was not kept until now, so that another login would not have been noticed.
     device.record_seen(finding.device, at=now)
-    if Reconnection.objects.filter(device=device).that_came_back_elsewhere().exists():
+    broken_off = Q(state=Reconnection.State.CANCELLED, foreign_return_at=None)
+    signed_in = Reconnection.objects.filter(device=device).that_anybody_may_finish()
+    if signed_in.exclude(broken_off).exists():
         proof.doubt_login(device, now=now)
 
 
