@@ -144,7 +144,12 @@ class Installation:
                 text=True,
             ) as process,
         ):
-            yield process
+            try:
+                yield process
+            except BaseException:
+                # Who leaves does not wait for what it has been told to do.
+                process.kill()
+                raise
 
     def facts(self) -> dict[str, Any]:
         """Everything that the database holds. Raises UnableToStart with what was printed."""
