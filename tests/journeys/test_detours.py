@@ -41,6 +41,16 @@ def edited(address: str | None, podero_id: Any) -> str:
     return f"{str(address).partition('?')[0]}?deviceId={podero_id}"
 
 
+def comes_back_with_own_form_naming(
+    customer: Customer, simulator: RunningSimulator, podero_id: Any
+) -> None:
+    """They have finished their newest form themselves, and written another device's id into its
+    way back."""
+    own = simulator.control.complete(str(customer.attempt.podero_id))
+    simulator.control.drop_device(str(own.device_id))
+    customer.go(edited(own.redirect_url, podero_id))
+
+
 def presses_everything(customer: Customer) -> None:
     """ "Check again" on each attempt, with patience, and "Yes, mine" on each device, whatever the
     pages offer."""

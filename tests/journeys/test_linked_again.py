@@ -22,7 +22,13 @@ from tests.journeys.reconnecting.steps import (
 )
 from tests.journeys.removal.steps import comes_back_naming
 from tests.journeys.test_coming_back import success_address
-from tests.journeys.test_detours import edited, gets_nothing, is_steered, presses_everything
+from tests.journeys.test_detours import (
+    comes_back_with_own_form_naming,
+    edited,
+    gets_nothing,
+    is_steered,
+    presses_everything,
+)
 from tests.journeys.test_patient_detours import age
 from tests.journeys.test_proof_of_return import path_of, stranger, worker_hears_of
 from tests.simulator.launch import RunningSimulator
@@ -48,9 +54,8 @@ def test_device_that_is_theirs_stays_proven_when_it_is_linked_again(
     OnboardingSession.objects.update(next_try_at=None)
 
     customer.opt_in()
-    done = simulator.control.complete(str(customer.attempt.podero_id))
-    simulator.control.drop_device(str(done.device_id))
-    customer.go(edited(done.redirect_url, device.podero_id))
+
+    comes_back_with_own_form_naming(customer, simulator, device.podero_id)
     sweep(client=podero_client(), now=timezone.now())
 
     assert Device.objects.get(pk=device.pk).is_holder_proven
@@ -166,10 +171,8 @@ def test_removing_and_naming_a_device_does_not_hide_with_which_attempt_it_turned
     theirs = Device.objects.get()
     remove(customer, theirs)
     customer.opt_in()
-    own = simulator.control.complete(str(customer.attempt.podero_id))
-    simulator.control.drop_device(str(own.device_id))
 
-    customer.go(edited(own.redirect_url, theirs.podero_id))
+    comes_back_with_own_form_naming(customer, simulator, theirs.podero_id)
 
     assert Device.objects.get(pk=theirs.pk).attempt == customer.attempt
     gets_nothing(customer, simulator, theirs.podero_id)

@@ -17,8 +17,9 @@ from onboarding.models import Device, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
+from tests.journeys.test_coming_back import success_address
 from tests.journeys.test_detours import edited, gets_nothing
-from tests.journeys.test_proof_of_return import events_of, path_of, stranger
+from tests.journeys.test_proof_of_return import events_of, path_of, stranger, worker_hears_of
 from tests.races.test_races import Between, at_once, twins
 from tests.simulator.launch import Completed, RunningSimulator
 from tests.simulator.test_reconnecting import OTHER
@@ -261,3 +262,19 @@ def test_newest_way_back_while_somebody_comes_back_by_an_older_one_proves_nothin
     tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
 
     gets_nothing(customer, simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("_time", range(3))
+def test_own_way_back_in_the_instant_of_somebody_elses_return_from_a_form_proves_nothing(
+    customer: Customer, lapsed: Device, simulator: RunningSimulator, _time: int
+) -> None:
+    """Their form has made the lapsed login work, and Podero's session names the device."""
+    own = finish(press_reconnect(customer, lapsed).headers["Location"])
+    customer.opt_in()
+    simulator.control.set_session(str(customer.attempt.podero_id), object_id=str(lapsed.podero_id))
+    theirs = path_of(edited(success_address(simulator, customer.attempt), lapsed.podero_id))
+
+    at_once(lambda: customer.go(own), lambda: stranger().get(theirs))
+    worker_hears_of(customer.attempt)
+
+    gets_nothing(customer, simulator, lapsed.podero_id)

@@ -24,6 +24,7 @@ from tests.journeys.reconnecting.steps import (
 )
 from tests.journeys.test_coming_back import success_address
 from tests.journeys.test_detours import (
+    comes_back_with_own_form_naming,
     edited,
     gets_nothing,
     is_steered,
@@ -193,9 +194,8 @@ def test_sign_in_that_is_finished_days_later_is_doubted_all_the_same(
     reads_anew(customer)
     theirs = Device.objects.latest("pk")
     customer.opt_in()
-    own = simulator.control.complete(str(customer.attempt.podero_id))
-    simulator.control.drop_device(str(own.device_id))
-    customer.go(edited(own.redirect_url, theirs.podero_id))
+
+    comes_back_with_own_form_naming(customer, simulator, theirs.podero_id)
 
     comes_back(way_back, customer)
 
@@ -217,10 +217,8 @@ def test_device_that_had_been_removed_and_comes_back_by_a_sign_in_is_doubted(
     )
     comes_back(way_back, customer)
     customer.opt_in()
-    own = simulator.control.complete(str(customer.attempt.podero_id))
-    simulator.control.drop_device(str(own.device_id))
 
-    customer.go(edited(own.redirect_url, theirs.podero_id))
+    comes_back_with_own_form_naming(customer, simulator, theirs.podero_id)
 
     assert not is_steered(simulator, theirs.podero_id)
     gets_nothing(customer, simulator, theirs.podero_id)
