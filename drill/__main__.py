@@ -35,13 +35,14 @@ from tests import servers
 from tests.simulator.launch import start_simulator
 
 LONG = 600.0
-# People, and what is left to be done after them, get so many times as long as things are broken
-# for, and two minutes: on a slow machine there is more to wait for, but nothing else to see.
-PATIENCE = 4
 
 
 def _patience(plan: Plan) -> float:
-    return plan.seconds * PATIENCE + 120
+    """How long people, and then what is left to be done after them, may take.
+
+    On a slow machine there is more to wait for, but nothing else to see.
+    """
+    return plan.seconds * 4 + 120
 
 
 @dataclass

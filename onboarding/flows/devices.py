@@ -162,7 +162,8 @@ def refresh_devices(
     """Take over what Podero says of the customer's devices.
 
     What is new waits for the look-ups of an attempt that may bring it, unless somebody else may
-    just have brought it by signing in at the manufacturer. False when Podero could not be asked; what we know then stays, with its age.
+    just have brought it by signing in at the manufacturer. False when Podero could not be asked;
+    what we know then stays, with its age.
     """
     user_id = customer.podero_id
     if user_id is None:

@@ -80,9 +80,10 @@ def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
 def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> DeviceQuerySet:
     """Tell of each device what is known of those who signed in at the manufacturer.
 
-    `is_renewed_here`: its lapsed login was renewed last by whoever came back in this browser, which
-    has `came_back` with these. `is_let_in_elsewhere`: it may have been brought by a sign-in with which
-    somebody came back, and not in this browser; `may_be_let_in`: or may yet come back.
+    `is_renewed_here`: its login was renewed last, as Podero shows, by whoever came back in this
+    browser, which has `came_back` with these. `is_let_in_elsewhere`: it may have been brought by a
+    sign-in with which somebody came back, and not in this browser; `may_be_let_in`: or may yet
+    come back.
     """
     references = list(came_back)
     elsewhere = Reconnection.objects.exclude(reference__in=references).that_may_have_brought()

@@ -47,7 +47,8 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
     shown = _attempt(customer, reference)
     came_back = came_back_with(request)
     devices = _devices(shown, came_back)
-    others = Device.objects.for_customer(customer).filter(confirmed_at=None, removal_wanted_at=None)
+    has_none = shown.state == State.LINKED and not devices
+    asked = Device.objects.for_customer(customer).filter(confirmed_at=None, removal_wanted_at=None)
     return render(
         request,
         f"onboarding/attempts/{shown.state}.html",
@@ -55,8 +56,8 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "attempt": shown,
             "customer": customer,
             "devices": devices,
-            "is_removed": shown.state == State.LINKED and not devices and shown.devices.exists(),
-            "has_questions": shown.state == State.LINKED and not devices and others.exists(),
+            "is_removed": has_none and shown.devices.exists(),
+            "has_questions": has_none and asked.exists(),
             "is_settled": not any(device.is_switch_pending for device in devices),
             "barred": confirming.barred_devices(devices, came_back=came_back),
             "successor": shown.successor,
