@@ -106,16 +106,13 @@ BUGS: tuple[Bug, ...] = (
         "left",
         (
             "flows/keeping.py",
-            "        hold_consent(attempt)\n        for finding in findings:\n"
-            "            device = keep_device(\n"
-            "                attempt=attempt, found=finding.device, is_told=finding.is_told, now=now\n"
-            "            )\n"
+            "        hold_consent(attempt)\n        # Not as of this copy",
+            "        # Not as of this copy",
+        ),
+        (
+            "flows/keeping.py",
             "            if device.is_removal_under_way(now=now):\n"
             "                raise BeingRemoved\n            is_doubtful",
-            "        for finding in findings:\n"
-            "            device = keep_device(\n"
-            "                attempt=attempt, found=finding.device, is_told=finding.is_told, now=now\n"
-            "            )\n"
             "            is_doubtful",
         ),
     ),

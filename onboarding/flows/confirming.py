@@ -9,11 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, Q
 
 from onboarding.flows import keeping, proof
 from onboarding.models import Device, OnboardingSession, Reconnection
-from onboarding.models.attempts import LATE, OnboardingSessionQuerySet
+from onboarding.models.attempts import OnboardingSessionQuerySet
 from onboarding.models.devices import DeviceQuerySet
 from onboarding.states import Actor, Event
 
@@ -74,16 +74,9 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
     Until then they are to be off. Returns how many it were.
     """
     rows = Device.objects.all() if among is None else among
-    elsewhere = OnboardingSession.objects.that_came_back_elsewhere()
-    own = elsewhere.filter(pk=OuterRef("attempt"))
-    # As `may_have_brought` has it.
-    others = elsewhere.annotate(late=F("foreign_return_at") + LATE).filter(
-        Q(late__gte=OuterRef("linked_after")) | Q(expires_at__gte=OuterRef("linked_after")),
-        podero_user=OuterRef("podero_user"),
-        started_at__lte=OuterRef("linked_at"),
-    )
+    elsewhere = OnboardingSession.objects.that_brought_it_elsewhere()
     doubtful = proof.with_sign_ins(rows, came_back=()).filter(
-        Exists(own) | Exists(others) & Q(is_named_by_session=False) | Q(is_let_in_elsewhere=True),
+        Exists(elsewhere) | Q(is_let_in_elsewhere=True),
         confirmed_at__isnull=False,
         is_holder_proven=False,
     )

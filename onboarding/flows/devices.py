@@ -181,7 +181,7 @@ def refresh_devices(
         if device.podero_id in named:
             found = named[device.podero_id]
             device.record_seen(found, at=now)
-            if proof.is_login_in_doubt(device, found):
+            if proof.is_login_in_doubt(device, found, now=now):
                 proof.doubt_login(device, now=now)
             elif device.stands_for_another(found):
                 device.rename_account(found)

@@ -19,7 +19,14 @@ from onboarding.flows.personal_data import (
     tallies_of,
     told_of,
 )
-from onboarding.models import ChargeWish, Device, ErasedCount, OnboardingSession, PoderoUser
+from onboarding.models import (
+    ChargeWish,
+    Device,
+    ErasedCount,
+    OnboardingSession,
+    PoderoUser,
+    Reconnection,
+)
 from onboarding.models.append_only import erase
 
 Reason = Literal["not_asked", "steered", "linked", "being_removed", "form_open", "staff"]
@@ -109,6 +116,9 @@ def _refuse_while_steered(customer: PoderoUser) -> None:
 
 def _refuse_while_a_form_is_open(customer: PoderoUser, *, now: datetime) -> None:
     attempts = OnboardingSession.objects.for_customer(customer)
+    # A way back from the manufacturer holds its own row before the attempt's.
+    renewals = Reconnection.objects.for_customer(customer).select_for_update(of=("self",))
+    list(renewals.order_by("pk").values_list("pk", flat=True))
     # Whoever is about to open a form waits here, and then finds the attempt gone.
     list(attempts.select_for_update().order_by("pk").values_list("pk", flat=True))
     last = attempts.that_may_bring_a_device(now=now).order_by("-expires_at").first()

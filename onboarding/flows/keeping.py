@@ -32,18 +32,21 @@ def link_devices(
     *,
     attempt: OnboardingSession,
     findings: Iterable[Finding],
-    is_return_matched: bool,
+    is_return: bool,
     now: datetime,
 ) -> None:
     """Store what the API named as this customer's, and make the attempt `linked`.
 
-    Devices that belong to a matched return are to be optimized; the others wait for the
-    customer's word, and one that the customer wanted removed since they came back still goes.
+    Devices of a return that the browser made which left are to be optimized; the others wait for
+    the customer's word, and one that they wanted removed since they came back still goes.
     Raises HasLeft, BeingRemoved, DeviceOfAnother, or InvalidTransition when the attempt moved on
     meanwhile.
     """
     with transaction.atomic():
         hold_consent(attempt)
+        # Not as of this copy: the browser that left may have come back after another.
+        same = OnboardingSession.objects.filter(pk=attempt.pk, is_return_matched=True)
+        is_return_matched = is_return and same.exists()
         for finding in findings:
             device = keep_device(
                 attempt=attempt, found=finding.device, is_told=finding.is_told, now=now
@@ -72,7 +75,7 @@ def accept_device(device: Device, *, found: podero.Device | None = None, now: da
     which is taken back when somebody else comes back with the other. A form names the device, but
     not whose login stands behind it by now.
     """
-    if found is not None and proof.is_login_in_doubt(device, found):
+    if found is not None and proof.is_login_in_doubt(device, found, now=now):
         proof.doubt_login(device, now=now)
     elif proof.has_rivals(device) or device.record_holder(found):
         device.confirm(now=now)
@@ -165,6 +168,7 @@ def keep_device(
             "is_optimization_active": bool(found.is_smart_optimization_active),
             "is_optimization_in_doubt": found.is_smart_optimization_active is None,
             "is_authenticated": found.is_authenticated is not False,
+            "login_worked_at": now if found.is_authenticated else None,
             "is_action_needed": found.is_action_needed,
             "external_device_id": found.external_device_id,
             "connection_status": found.connection_status[:20],

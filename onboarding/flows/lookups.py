@@ -11,6 +11,7 @@ from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, schedule
 from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession
+from onboarding.models.attempts import LATE
 from onboarding.states import Actor, Event, FailureCode, State
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def look_up_attempt(
     """
     if not attempt.is_awaiting_device or not attempt.claim(now=now):
         return True
-    if attempt.state == State.LINKED and _may_another_bring_one(attempt, now):
+    if attempt.state == State.LINKED and _is_another_awaited(attempt, now):
         # What turns up is not to pass for what this one brought, by whomever it was linked.
         attempt.release(next_try_at=now + ASK_LATER)
         return True
@@ -58,7 +59,7 @@ def _record_found(
         if attempt.state == State.LINKED:
             keeping.add_devices(attempt=attempt, findings=findings, now=now)
             return False
-        keeping.link_devices(attempt=attempt, findings=findings, is_return_matched=False, now=now)
+        keeping.link_devices(attempt=attempt, findings=findings, is_return=False, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=attempt, findings=findings, now=now)
         return False
@@ -76,7 +77,7 @@ def _record_found(
 
 def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
     if _has_run_out(attempt, now):
-        _end(attempt, now=now)
+        _end(attempt, FailureCode.RAN_OUT, now=now)
         return
     if attempt.state == State.LINKED:
         attempt.release(tries=0, next_try_at=_second_look(attempt, now))
@@ -90,7 +91,7 @@ def _record_check_failed(
     attempt: OnboardingSession, error: podero.PoderoError, *, now: datetime
 ) -> None:
     if _was_asked_in_vain(attempt, now):
-        _end(attempt, now=now)
+        _end(attempt, FailureCode.UNREACHABLE, now=now)
         return
     tries = attempt.tries + 1
     when = schedule.next_try(
@@ -107,18 +108,21 @@ def _record_check_failed(
             )
 
 
-def _end(attempt: OnboardingSession, *, now: datetime) -> None:
+def _end(attempt: OnboardingSession, code: FailureCode, *, now: datetime) -> None:
     """No more looking: expire what is still open, leave the rest as it ended."""
     if attempt.state != State.OPEN:
         attempt.release(next_try_at=None)
         return
     try:
-        attempt.mark_expired(failure_code=FailureCode.RAN_OUT, at=now)
+        attempt.mark_expired(failure_code=code, at=now)
     except InvalidTransition:
         logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
 
 
-def _may_another_bring_one(attempt: OnboardingSession, now: datetime) -> bool:
+def _is_another_awaited(attempt: OnboardingSession, now: datetime) -> bool:
+    """Whether another may bring a device; not while somebody else may just have, with this one."""
+    if attempt.came_back_elsewhere_since(now - LATE):
+        return False
     own = OnboardingSession.objects.for_customer(attempt.podero_user)
     others = own.that_may_bring_a_device(now=now).exclude(pk=attempt.pk)
     return others.filter(podero_id__isnull=False).exists()

@@ -25,8 +25,8 @@ def has_rivals(device: Device) -> bool:
     attempts = OnboardingSession.objects.that_compete_with(device.attempt)
     if any(attempt.may_have_brought(device) for attempt in attempts):
         return True
-    renewals = Reconnection.objects.that_anybody_may_finish().that_may_have_brought(device)
-    return not device.is_named_by_session and renewals.exists()
+    renewals = Reconnection.objects.that_anybody_may_finish()
+    return renewals.that_may_have_brought(device).exists()
 
 
 def is_in_doubt(device: Device, attempt: OnboardingSession, *, is_told: bool = False) -> bool:
@@ -40,23 +40,23 @@ def is_in_doubt(device: Device, attempt: OnboardingSession, *, is_told: bool = F
     own = OnboardingSession.objects.for_customer(attempt.podero_user).exclude(pk=attempt.pk)
     if any(each.may_have_brought(device) for each in own.that_came_back_elsewhere()):
         return True
-    renewals = Reconnection.objects.that_came_back_elsewhere().that_may_have_brought(device)
-    return not device.is_named_by_session and renewals.exists()
+    renewals = Reconnection.objects.that_came_back_elsewhere()
+    return renewals.that_may_have_brought(device).exists()
 
 
-def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
+def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) -> bool:
     """Whether somebody else may have signed in at the manufacturer since the customer did.
 
     By the id there; by a browser that came back elsewhere from signing in where Podero names none,
     or where that one was open already when the id was learnt.
     """
-    own = Reconnection.objects.filter(device=device)
     if device.stands_for_another(found):
-        return own.that_anybody_may_finish().exists()
+        return _may_another_have_signed_in(device.podero_user, now=now)
+    own = Reconnection.objects.filter(device=device)
     matched = own.filter(is_return_matched=True)
-    signed_in_anew = matched.filter(state=Reconnection.State.RENEWED, is_evident=True)
+    signed_in_anew = matched.filter(state=Reconnection.State.RENEWED)
     elsewhere = own.that_came_back_elsewhere().filter(
-        ~Exists(signed_in_anew.filter(opened_at__gt=OuterRef("foreign_return_at")))
+        ~Exists(signed_in_anew.filter(shown_since__gt=OuterRef("foreign_return_at")))
     )
     if found.external_device_id:
         attempt = device.attempt
@@ -77,6 +77,15 @@ def is_login_in_doubt(device: Device, found: podero.Device) -> bool:
     return elsewhere.exists()
 
 
+def _may_another_have_signed_in(customer: PoderoUser, *, now: datetime) -> bool:
+    """Whether a way to the manufacturer, for whatever device, may be gone by somebody else now."""
+    forms = OnboardingSession.objects.for_customer(customer)
+    still_open = forms.that_may_bring_a_device(now=now).filter(podero_id__isnull=False)
+    renewals = Reconnection.objects.for_customer(customer).that_anybody_may_finish()
+    ways = (renewals, forms.that_came_back_elsewhere(), still_open)
+    return any(way.exists() for way in ways)
+
+
 def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> DeviceQuerySet:
     """Tell of each device what is known of those who signed in at the manufacturer.
 
@@ -88,22 +97,21 @@ def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> Devi
     references = list(came_back)
     elsewhere = Reconnection.objects.exclude(reference__in=references).that_may_have_brought()
     own = Reconnection.objects.filter(device=OuterRef("pk"), reference__in=references)
-    renewed = own.filter(state=Reconnection.State.RENEWED, is_evident=True)
+    renewed = own.filter(state=Reconnection.State.RENEWED).that_are_shown()
     return devices.annotate(
         is_renewed_here=Exists(renewed.that_are_last()),
-        is_let_in_elsewhere=Q(is_named_by_session=False)
-        & Exists(elsewhere.that_came_back_elsewhere()),
-        may_be_let_in=Q(is_named_by_session=False) & Exists(elsewhere.that_anybody_may_finish()),
+        is_let_in_elsewhere=Exists(elsewhere.that_came_back_elsewhere()),
+        may_be_let_in=Exists(elsewhere.that_anybody_may_finish()),
     )
 
 
-def settle_login(device: Device, found: podero.Device) -> None:
+def settle_login(device: Device, found: podero.Device, *, now: datetime) -> None:
     """The customer has signed in where the browser was that came back: that leaves no doubt.
 
     So where Podero names no account, and only who came back elsewhere can have left one.
     """
     is_unnamed = not (device.external_device_id or found.external_device_id)
-    if is_unnamed and device.is_login_in_doubt and not is_login_in_doubt(device, found):
+    if is_unnamed and device.is_login_in_doubt and not is_login_in_doubt(device, found, now=now):
         device.settle_login()
 
 

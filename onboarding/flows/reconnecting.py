@@ -17,7 +17,7 @@ from django.urls import reverse
 from onboarding import podero
 from onboarding.flows import failures, keeping, proof, renewal, schedule, throttling
 from onboarding.models import Device, PoderoUser, Reconnection
-from onboarding.models.return_tokens import cancel_token_of, fresh_token, hash_of, kept_hash_of
+from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
 from onboarding.states import FailureCode
 
 logger = logging.getLogger(__name__)
@@ -104,11 +104,8 @@ def open_sign_in(*, client: podero.PoderoClient, reconnection: Reconnection, now
         at=now,
         opened_at=now,
         cue_id=opened.cue_id,
-        account_mark=hash_of(opened.device.external_device_id)
-        if opened.device.external_device_id
-        else "",
-        was_lapsed=opened.device.is_authenticated is False,
         next_try_at=now + LIFETIME,
+        **renewal.signs_at(device, opened.device, now=now),
     )
     if not is_ours:
         raise AlreadyReconnecting
@@ -231,15 +228,13 @@ def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: da
     device = reconnection.device
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
-        # Read again under the move: the browser that left may have come back meanwhile.
-        current = Reconnection.objects.select_for_update().get(pk=reconnection.pk)
-        is_evident = renewal.is_evident(reconnection, found)
-        if not reconnection.move(State.RENEWED, at=now, cue_id=None, is_evident=is_evident):
+        shown_since = renewal.shown_since(reconnection, found)
+        if not reconnection.move(State.RENEWED, at=now, cue_id=None, shown_since=shown_since):
             return
         device.record_seen(found, at=now)
-        proof.settle_login(device, found)
-        is_shown = is_evident and current.is_return_matched and current.is_last
-        is_theirs = is_shown and device.record_holder(found, set_out_at=current.opened_at)
+        proof.settle_login(device, found, now=now)
+        set_out_at = reconnection.opened_at
+        is_theirs = reconnection.is_proof and device.record_holder(found, set_out_at=set_out_at)
         if not is_theirs and device.stands_for_another(found):
             proof.doubt_login(device, now=now)
 
@@ -250,15 +245,16 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
     try:
         with transaction.atomic():
             keeping.hold_consent(device.attempt)
-            if not reconnection.move(State.OTHER_DEVICE, at=now):
+            changed = finding.changed
+            shown_since = renewal.shown_since(reconnection, changed) if changed else None
+            if not reconnection.move(State.OTHER_DEVICE, at=now, shown_since=shown_since):
                 return
             keeping.add_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
-            if finding.changed is not None:
-                device.record_seen(finding.changed, at=now)
+            if changed is not None:
+                device.record_seen(changed, at=now)
                 proof.recall(device, now=now)
-                is_shown = reconnection.is_return_matched and reconnection.is_last
-                set_out_at = reconnection.opened_at
-                if not (is_shown and device.record_holder(finding.changed, set_out_at=set_out_at)):
+                is_proof, set_out_at = reconnection.is_proof, reconnection.opened_at
+                if not (is_proof and device.record_holder(changed, set_out_at=set_out_at)):
                     proof.doubt_login(device, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=device.attempt, findings=finding.newcomers, now=now)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -11,6 +13,7 @@ from onboarding import podero
 from onboarding.flows.discovery import CLOCK_TOLERANCE
 from onboarding.flows.discovery import Finding as Newcomer
 from onboarding.models import Device, Reconnection
+from onboarding.models.attempts import LATE
 from onboarding.models.return_tokens import hash_of
 
 
@@ -53,18 +56,35 @@ def look(client: podero.PoderoClient, reconnection: Reconnection) -> Finding:
     if report(client, reconnection, is_success=True, found=found):
         return Finding(renewed=_read(client, device, user_id) or found)
     # The report is not taken, but that the login works again is plain to see.
-    is_plain = reconnection.was_lapsed and found.is_authenticated is True
-    return Finding(renewed=found if is_plain else None)
+    return Finding(renewed=found if _works_again(reconnection, found) else None)
 
 
-def is_evident(reconnection: Reconnection, found: podero.Device) -> bool:
-    """Whether the device itself shows that somebody signed in, and which account is behind it.
+def signs_at(device: Device, opened: podero.Device, *, now: datetime) -> dict[str, Any]:
+    """What a sign-in that sets out now can be known by later, as fields of a Reconnection.
+
+    What somebody else has done at the manufacturer shows within a day, unless a change shows here
+    already: the login has lapsed since it was seen to work, or another account is behind the
+    device.
+    """
+    a_day_ago = now - LATE
+    lapsed_after = max(a_day_ago, device.login_worked_at or a_day_ago)
+    told_id = opened.external_device_id
+    return {
+        "account_mark": hash_of(told_id) if told_id else "",
+        "lapsed_after": lapsed_after if opened.is_authenticated is False else None,
+        "changed_after": now if device.stands_for_another(opened) else a_day_ago,
+    }
+
+
+def shown_since(reconnection: Reconnection, found: podero.Device) -> datetime | None:
+    """Since when somebody has signed in, as the device itself shows; None where it does not.
 
     Its login had lapsed and works, or it stands for another device than before. Otherwise an
     account that has nothing to do with it might have been used just as well.
     """
-    works_again = reconnection.was_lapsed and found.is_authenticated is True
-    return works_again or _is_changed(reconnection, found)
+    works_since = reconnection.lapsed_after if _works_again(reconnection, found) else None
+    other_since = reconnection.changed_after if _is_changed(reconnection, found) else None
+    return max(filter(None, (works_since, other_since)), default=None)
 
 
 def report(
@@ -119,6 +139,10 @@ def _newcomers(reconnection: Reconnection, listed: list[podero.Device]) -> tuple
         for device in listed
         if device.id not in known_ids and device.created_at and device.created_at >= since
     )
+
+
+def _works_again(reconnection: Reconnection, found: podero.Device) -> bool:
+    return reconnection.lapsed_after is not None and found.is_authenticated is True
 
 
 def _is_changed(reconnection: Reconnection, found: podero.Device) -> bool:

@@ -54,9 +54,9 @@ def erase_what_is_over(*, now: datetime) -> int:
     def erase_batch() -> int:
         done = (
             _erase(_old_events(before), now=now)
-            + _erase(_old_reconnections(before), now=now)
-            + _erase_devices(before, now=now)
-            + _erase(_old_attempts(before), now=now, first=_let_go_of)
+            + _erase_of("device__podero_user", _old_reconnections(before), now=now)
+            + _erase_of("podero_user", _dead_devices(before), now=now)
+            + _erase_of("podero_user", _old_attempts(before), now=now, first=_let_go_of)
             + _erase(_old_consents(withdrawn_before), now=now)
             + _erase(_lapsed_consents(withdrawn_before), now=now)
             + _erase_customers(before, now=now)
@@ -170,14 +170,23 @@ def _erase(
     return +erased
 
 
-def _erase_devices(before: datetime, *, now: datetime) -> Counter[str]:
+def _erase_of(
+    customer: str,
+    rows: QuerySet[Model],
+    *,
+    now: datetime,
+    first: Callable[[list[int]], None] = lambda _pks: None,
+) -> Counter[str]:
+    """Erase one batch, holding the rows and their customers.
+
+    Linking, leaving, and giving a word hold the customer too, and coming back holds the row: so
+    what is over is so until the end.
+    """
     with transaction.atomic():
-        owners = list(
-            _dead_devices(before).order_by("pk").values_list("podero_user", flat=True)[:BATCH]
-        )
-        # Linking and leaving hold the customer too, so what is dead stays dead until the end.
+        owners = list(rows.order_by("pk").values_list(customer, flat=True)[:BATCH])
         _hold(owners)
-        return _erase(_dead_devices(before).filter(podero_user__in=owners), now=now)
+        held = rows.filter(**{f"{customer}__in": owners}).select_for_update(of=("self",))
+        return _erase(held, now=now, first=first)
 
 
 def _erase_customers(before: datetime, *, now: datetime) -> Counter[str]:

@@ -101,12 +101,7 @@ def _record_found(
     attempt: OnboardingSession, findings: list[discovery.Finding], *, now: datetime
 ) -> None:
     try:
-        keeping.link_devices(
-            attempt=attempt,
-            findings=findings,
-            is_return_matched=attempt.is_return_matched,
-            now=now,
-        )
+        keeping.link_devices(attempt=attempt, findings=findings, is_return=True, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=attempt, findings=findings, now=now)
         _give_up(attempt, FailureCode.WITHDRAWN, now=now)
@@ -114,7 +109,7 @@ def _record_found(
         _record_nothing_found(attempt, now=now)
     except keeping.DeviceOfAnother:
         logger.error("Device is on record for another customer", extra=_about(attempt))
-        _give_up(attempt, FailureCode.NOT_CONFIRMED, now=now)
+        _give_up(attempt, FailureCode.OF_ANOTHER_CUSTOMER, now=now)
     except InvalidTransition:
         logger.info("Attempt moved on meanwhile", extra=_about(attempt))
 

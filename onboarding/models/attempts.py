@@ -6,7 +6,7 @@ from datetime import timezone as fixed_zone
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.claims import Claimable
@@ -41,6 +41,8 @@ DEVICE_TYPES = [
 SIGHTING_INTERVAL = timedelta(minutes=1)
 # What somebody has linked before coming back, Podero makes a device of within this time.
 LATE = timedelta(days=1)
+# In a query about devices: whether Podero's session says which attempt brought the device.
+IS_DEVICE_NAMED = ExpressionWrapper(OuterRef("is_named_by_session"), output_field=BooleanField())
 
 
 class InvalidTransition(Exception):
@@ -95,6 +97,16 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         address before or after.
         """
         return self.filter(foreign_return_at__isnull=False, is_return_matched=False)
+
+    def that_brought_it_elsewhere(self) -> OnboardingSessionQuerySet:
+        """In a query about devices: those of them that `may_have_brought` the device."""
+        came_late = Q(foreign_return_at__gte=OuterRef("linked_after") - LATE)
+        ran_out_late = Q(expires_at__gte=OuterRef("linked_after"))
+        is_in_time = (came_late | ran_out_late) & Q(started_at__lte=OuterRef("linked_at"))
+        return self.that_came_back_elsewhere().filter(
+            Q(pk=OuterRef("attempt")) | (is_in_time & ~Q(IS_DEVICE_NAMED)),
+            podero_user=OuterRef("podero_user"),
+        )
 
     def unsettled(self) -> OnboardingSessionQuerySet:
         """Those whose form somebody else may have finished, or may yet.
@@ -294,6 +306,10 @@ class OnboardingSession(Claimable):
         """Whether it is among `that_came_back_elsewhere`."""
         return self.foreign_return_at is not None and not self.is_return_matched
 
+    def came_back_elsewhere_since(self, moment: datetime) -> bool:
+        came_at = self.foreign_return_at
+        return came_at is not None and came_at > moment and not self.is_return_matched
+
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}
 
@@ -322,7 +338,7 @@ class OnboardingSession(Claimable):
             actor=Actor.CUSTOMER,
             returned_at=at,
             returned_device_id=device_id,
-            is_return_matched=is_matched,
+            is_return_matched=is_matched or self.is_return_matched,
             finished_at=None,
             failure_code="",
             claimed_at=None,

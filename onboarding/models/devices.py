@@ -67,6 +67,10 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         """Those that Podero has not agreed to have removed."""
         return self.filter(removed_at=None)
 
+    def unconfirmed(self) -> DeviceQuerySet:
+        """Those that wait for their customer's word."""
+        return self.filter(confirmed_at=None, removal_wanted_at=None, missing_since=None)
+
     def off(self) -> DeviceQuerySet:
         """Those that Podero surely leaves alone, as it should."""
         return self.filter(
@@ -114,7 +118,8 @@ class Device(Removable, Claimable):
     `is_named_by_session` tells that Podero's own session says that `attempt` brought it.
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
     browser came back from there. `login_doubted_at` is since when another account may stand behind
-    it, put there by whomever: only setting out to sign in there once more can prove it then.
+    it, put there by whomever: only setting out to sign in there once more can prove it then, or,
+    where Podero names no account, signing in where the browser came back.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -144,6 +149,9 @@ class Device(Removable, Claimable):
     is_optimization_active = models.BooleanField(_("optimization active"), default=False)
     is_optimization_in_doubt = models.BooleanField(default=False, editable=False)
     is_authenticated = models.BooleanField(_("manufacturer login works"), default=True)
+    login_worked_at = models.DateTimeField(
+        _("manufacturer login last seen working"), null=True, blank=True
+    )
     is_action_needed = models.BooleanField(_("action needed"), default=False)
     connection_status = models.CharField(_("connection"), max_length=20, default="unknown")
     checked_at = models.DateTimeField(_("last read from Podero"))
@@ -243,10 +251,10 @@ class Device(Removable, Claimable):
             return "being_removed"
         if self.attempt.consent.withdrawn_at is not None and not self.is_optimization_wanted:
             return "withdrawn"
-        if not self.is_confirmed:
-            return "unconfirmed"
         if self.missing_since is not None:
             return "missing"
+        if not self.is_confirmed:
+            return "unconfirmed"
         if self.needs_customer:
             return "needs_customer"
         return self._optimization_standing
@@ -529,6 +537,7 @@ class Device(Removable, Claimable):
                 "manufacturer": found.manufacturer or self.manufacturer,
                 "model": found.model or self.model,
                 "is_authenticated": found.is_authenticated is not False,
+                "login_worked_at": at if found.is_authenticated else self.login_worked_at,
                 "is_action_needed": found.is_action_needed,
                 "external_device_id": told_id or self.external_device_id,
                 "connection_status": found.connection_status[:20],

@@ -5,10 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.attempts import LATE, SIGHTING_INTERVAL, OnboardingSession
+from onboarding.models.attempts import (
+    IS_DEVICE_NAMED,
+    LATE,
+    SIGHTING_INTERVAL,
+    OnboardingSession,
+)
 from onboarding.models.claims import Claimable
 from onboarding.models.devices import Device
 from onboarding.models.podero_users import PoderoUser
@@ -58,28 +63,39 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
         def its(field: str) -> Any:
             return OuterRef(field) if device is None else getattr(device, field)
 
-        return self.annotate(over_at=F("foreign_return_at") + LATE).filter(
-            Q(foreign_return_at=None) | Q(over_at__gte=its("linked_after")),
+        if device is None:
+            unnamed = self.exclude(IS_DEVICE_NAMED)
+        else:
+            unnamed = self.none() if device.is_named_by_session else self
+        return unnamed.filter(
+            Q(foreign_return_at=None) | Q(foreign_return_at__gte=its("linked_after") - LATE),
             ~Q(device=its("pk")),
             device__podero_user=its("podero_user_id"),
             opened_at__lte=its("linked_at"),
         )
 
-    def that_are_last(self) -> ReconnectionQuerySet:
-        """Those since which nobody else is known to have signed in for the device.
+    def that_are_shown(self) -> ReconnectionQuerySet:
+        """Those of which Podero itself shows that somebody signed in."""
+        return self.filter(shown_since__isnull=False)
 
-        Nobody was sent there since, nor came back elsewhere who had been sent there before, or to
-        a hosted form of the same customer.
+    def that_are_last(self) -> ReconnectionQuerySet:
+        """Those of which nobody else's sign-in can be what Podero shows of the device.
+
+        Nobody was sent there since; nor came back elsewhere, from there for any device of the same
+        customer or from a hosted form, since what shows may have been done.
         """
-        others = Reconnection.objects.filter(device=OuterRef("device")).exclude(pk=OuterRef("pk"))
-        later = others.filter(pk__gt=OuterRef("pk"), opened_at__isnull=False)
-        elsewhere = others.that_came_back_elsewhere()
-        elsewhere = elsewhere.filter(foreign_return_at__gte=OuterRef("opened_at"))
-        forms = OnboardingSession.objects.that_came_back_elsewhere().filter(
-            podero_user=OuterRef("device__podero_user"),
-            foreign_return_at__gte=OuterRef("opened_at"),
+        customer = OuterRef("device__podero_user")
+        others = Reconnection.objects.filter(device__podero_user=customer).exclude(
+            pk=OuterRef("pk")
         )
-        return self.filter(~Exists(later), ~Exists(elsewhere), ~Exists(forms))
+        forms = OnboardingSession.objects.filter(podero_user=customer)
+        later = Q(pk__gt=OuterRef("pk"), device=OuterRef("device"), opened_at__isnull=False)
+        may_show = Q(foreign_return_at__gte=OuterRef("shown_since"))
+        return self.filter(
+            ~Exists(others.filter(later)),
+            ~Exists(others.that_came_back_elsewhere().filter(may_show)),
+            ~Exists(forms.that_came_back_elsewhere().filter(may_show)),
+        )
 
     def with_device(self) -> ReconnectionQuerySet:
         return self.select_related("device__podero_user", "device__attempt__consent")
@@ -90,9 +106,10 @@ class Reconnection(Claimable):
 
     Of the token in the return addresses only the hash is kept, of Podero's action only its id:
     the secret in its link dies within the hour. `account_mark` is a digest of what the device was
-    called at the manufacturer before, by which another account is noticed. `is_evident` is a
-    renewal of which Podero itself shows that somebody signed in: a way back alone can be had with
-    any account.
+    called at the manufacturer before, by which another account is noticed. `shown_since`: Podero
+    itself shows that somebody has signed in since then, as a way back alone does not, which can be
+    had with any account. What shows may have been done since `lapsed_after` where the login had
+    lapsed and works again, since `changed_after` where another account is behind the device.
     """
 
     class State(models.TextChoices):
@@ -124,8 +141,13 @@ class Reconnection(Claimable):
     token_hash = models.CharField(max_length=64, null=True, blank=True, unique=True, editable=False)
     cue_id = models.UUIDField(null=True, blank=True, editable=False)
     account_mark = models.CharField(max_length=64, blank=True, editable=False)
-    was_lapsed = models.BooleanField(_("login had lapsed"), default=False, editable=False)
-    is_evident = models.BooleanField(_("Podero shows the sign-in"), default=False, editable=False)
+    lapsed_after = models.DateTimeField(
+        _("login had lapsed after"), null=True, blank=True, editable=False
+    )
+    changed_after = models.DateTimeField(null=True, blank=True, editable=False)
+    shown_since = models.DateTimeField(
+        _("Podero shows a sign-in since"), null=True, blank=True, editable=False
+    )
     started_at = models.DateTimeField(_("started"), editable=False)
     opened_at = models.DateTimeField(_("sent to sign in"), null=True, blank=True, editable=False)
     returned_at = models.DateTimeField(_("returned"), null=True, blank=True, editable=False)
@@ -165,9 +187,11 @@ class Reconnection(Claimable):
         return self.state not in self.UNFINISHED
 
     @property
-    def is_last(self) -> bool:
-        """Whether it is among `that_are_last`."""
-        return Reconnection.objects.filter(pk=self.pk).that_are_last().exists()
+    def is_proof(self) -> bool:
+        """Whether it shows that whoever left and came back in one browser has signed in, as the
+        last."""
+        own = Reconnection.objects.filter(pk=self.pk, is_return_matched=True)
+        return own.that_are_shown().that_are_last().exists()
 
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}
@@ -214,7 +238,10 @@ class Reconnection(Claimable):
         """
         with transaction.atomic():
             rows = Reconnection.objects.filter(pk=self.pk)
-            is_first = is_success and rows.select_for_update().get().foreign_return_at is None
+            held = rows.select_for_update().first()
+            if held is None:
+                return False
+            is_first = is_success and held.foreign_return_at is None
             told = self.device.attempt.events.filter(event=Event.RECONNECT_SEEN)
             if not is_first and told.filter(at__gt=at - SIGHTING_INTERVAL).exists():
                 return False

@@ -47,8 +47,7 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
     shown = _attempt(customer, reference)
     came_back = came_back_with(request)
     devices = _devices(shown, came_back)
-    has_none = shown.state == State.LINKED and not devices
-    asked = Device.objects.for_customer(customer).filter(confirmed_at=None, removal_wanted_at=None)
+    is_removed = shown.state == State.LINKED and not devices and shown.devices.exists()
     return render(
         request,
         f"onboarding/attempts/{shown.state}.html",
@@ -56,8 +55,9 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "attempt": shown,
             "customer": customer,
             "devices": devices,
-            "is_removed": has_none and shown.devices.exists(),
-            "has_questions": has_none and asked.exists(),
+            "only": devices[0] if len(devices) == 1 else None,
+            "is_removed": is_removed,
+            "has_questions": _has_questions(shown, devices),
             "is_settled": not any(device.is_switch_pending for device in devices),
             "barred": confirming.barred_devices(devices, came_back=came_back),
             "successor": shown.successor,
@@ -73,6 +73,13 @@ def _devices(attempt: OnboardingSession, came_back: Iterable[UUID]) -> list[Devi
         return []
     present = Device.objects.present().filter(attempt=attempt)
     return list(proof.with_sign_ins(present.as_shown(), came_back=came_back).order_by("pk"))
+
+
+def _has_questions(attempt: OnboardingSession, devices: list[Device]) -> bool:
+    """Whether one of its devices waits for the customer's word, or another where it has none."""
+    if devices or attempt.state != State.LINKED:
+        return any(device.standing == "unconfirmed" for device in devices)
+    return Device.objects.for_customer(attempt.podero_user).unconfirmed().exists()
 
 
 def _next_try_ms(attempt: OnboardingSession) -> int | None:

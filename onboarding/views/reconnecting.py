@@ -67,7 +67,7 @@ def reconnection(request: HttpRequest, customer: PoderoUser, reference: UUID) ->
     if shown.device.is_removal_wanted:
         return redirect("remove_device", shown.device.reference)
     came_back = came_back_with(request)
-    unconfirmed = Device.objects.for_customer(customer).filter(confirmed_at=None)
+    unconfirmed = Device.objects.for_customer(customer).unconfirmed()
     unconfirmed = proof.with_sign_ins(unconfirmed, came_back=came_back)
     asked = list(unconfirmed.select_related("attempt__consent").order_by("pk"))
     return render(

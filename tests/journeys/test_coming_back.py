@@ -371,7 +371,7 @@ def test_look_up_in_vain_ends_once_podero_was_away_often_and_long_enough(
     sweep(client=podero_client(), now=later + timedelta(hours=6))
 
     attempt = customer.attempt
-    assert (attempt.state, attempt.failure_code) == ("expired", "ran_out")
+    assert (attempt.state, attempt.failure_code) == ("expired", "podero_unreachable")
 
 
 def test_form_that_was_never_opened_expires(

@@ -9,7 +9,16 @@ import pytest
 from django.utils import timezone
 
 from onboarding.clients import podero_client
-from onboarding.flows import charging, keeping, proof, reconnecting, removal, returning
+from onboarding.flows import (
+    charging,
+    discovery,
+    keeping,
+    proof,
+    reconnecting,
+    removal,
+    renewal,
+    returning,
+)
 from onboarding.models import Device, OnboardingSession, Reconnection
 from onboarding.models.removals import Removable
 from tests.journeys.cards import charge, link
@@ -17,6 +26,7 @@ from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
 from tests.races.test_races import at_once
 from tests.simulator.launch import Completed, RunningSimulator
+from tests.simulator.test_reconnecting import OTHER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -131,3 +141,50 @@ def test_browser_that_left_comes_back_while_another_one_is_looked_into(
     )
 
     assert (customer.attempt.state, customer.attempt.is_return_matched) == ("linked", True)
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_browser_that_left_comes_back_between_the_question_and_its_answer(
+    customer: Customer, completed: Completed, monkeypatch: pytest.MonkeyPatch, is_found: bool
+) -> None:
+    """Another phone of theirs was faster: while Podero answers, nothing says yet who came back."""
+    returned: dict[str, Any] = {"device_id": completed.device_id, "now": timezone.now()}
+    returning.record_return(attempt=customer.attempt, is_matched=False, **returned)
+    find_devices = discovery.find_devices
+
+    def found(**more: Any) -> Any:
+        findings = find_devices(**more)
+        returning.record_return(attempt=customer.attempt, is_matched=True, **returned)
+        return findings
+
+    if is_found:
+        monkeypatch.setattr(discovery, "find_devices", found)
+
+    returning.verify_return(client=podero_client(), attempt=customer.attempt, now=timezone.now())
+
+    assert Device.objects.get().is_confirmed == is_found
+
+
+def test_browser_that_left_comes_back_while_it_is_asked_who_signed_in(
+    customer: Customer, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = link(customer, simulator)
+    way_back = finish(press_reconnect(customer, device).headers["Location"], OTHER)
+    reconnecting.record_return(
+        reconnection=newest(customer), device_id=None, is_matched=False, now=timezone.now()
+    )
+    look = renewal.look
+
+    def looked(*args: Any) -> Any:
+        finding = look(*args)
+        customer.go(way_back)
+        return finding
+
+    monkeypatch.setattr(renewal, "look", looked)
+
+    row = Reconnection.objects.with_device().get()
+    reconnecting.take_up(client=podero_client(), reconnection=row, now=timezone.now())
+
+    assert newest(customer).state == "other_device"
+    device.refresh_from_db()
+    assert (device.is_login_in_doubt, device.is_confirmed) == (False, False)

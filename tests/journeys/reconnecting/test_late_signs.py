@@ -1,0 +1,144 @@
+"""What somebody else's sign-in has done may show at Podero later, or at another device."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from onboarding.models import Device, OnboardingSession
+from tests.journeys.cards import link
+from tests.journeys.customer import Customer
+from tests.journeys.reconnecting.steps import comes_back, finish, lapse, press_reconnect
+from tests.journeys.reconnecting.test_newcomers import way_to_a_new_device
+from tests.journeys.reconnecting.test_patient_detours import OWN, held_at_podero
+from tests.journeys.test_coming_back import success_address
+from tests.journeys.test_detours import gets_nothing, is_steered, presses_everything, reads_anew
+from tests.journeys.test_proof_of_return import path_of, stranger, worker_hears_of
+from tests.simulator.launch import RunningSimulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def comes_back_from_an_own_sign_in_while_the_login_begins_to_work(
+    customer: Customer, simulator: RunningSimulator, device: Device
+) -> None:
+    """Podero takes the login for lapsed until it has been read for the first time."""
+    simulator.control.settings(reconnect_other_account="new_device")
+    before = held_at_podero(simulator)
+    own = finish(press_reconnect(customer, device).headers["Location"], OWN)
+    for brought in held_at_podero(simulator) - before:
+        simulator.control.drop_device(brought)
+    simulator.control.set_device(str(device.podero_id), is_authenticated=True)
+    customer.go(own.partition("?")[0])
+
+
+@pytest.mark.parametrize("by", ["form", "sign-in"])
+def test_login_that_begins_to_work_after_somebody_else_came_back_is_no_sign_of_the_customer(
+    customer: Customer, simulator: RunningSimulator, by: str
+) -> None:
+    if by == "form":
+        customer.opt_in()
+        way_back = success_address(simulator, customer.attempt)
+        theirs = simulator.control.complete(str(customer.attempt.podero_id))
+        simulator.control.set_device(str(theirs.device_id), is_authenticated=False)
+        stranger().get(path_of(way_back))
+        worker_hears_of(customer.attempt)
+        device = Device.objects.get()
+    else:
+        own = link(customer, simulator)
+        way_back, device = way_to_a_new_device(customer, simulator, device=own)
+        lapse(simulator, device)
+        comes_back(way_back, customer)
+
+    comes_back_from_an_own_sign_in_while_the_login_begins_to_work(customer, simulator, device)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+def test_login_that_lapses_days_after_somebody_else_came_back_is_renewed_by_the_customer(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    way_back = success_address(simulator, customer.attempt)
+    simulator.control.complete(str(customer.attempt.podero_id))
+    stranger().get(path_of(way_back))
+    worker_hears_of(customer.attempt)
+    device = Device.objects.get()
+    two_days_ago = timezone.now() - timedelta(days=2)
+    OnboardingSession.objects.update(foreign_return_at=two_days_ago)
+    lapse(simulator, device)
+
+    customer.go(finish(press_reconnect(customer, device).headers["Location"]))
+    presses_everything(customer)
+
+    assert is_steered(simulator, device.podero_id)
+
+
+def test_other_account_behind_another_device_than_the_one_of_the_sign_in_is_doubted(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device, sibling = link(customer, simulator), link(customer, simulator, "hp")
+    way_back = finish(press_reconnect(customer, device).headers["Location"])
+    simulator.control.set_device(str(sibling.podero_id), external_device_id="theirs")
+
+    comes_back(way_back, customer)
+
+    gets_nothing(customer, simulator, sibling.podero_id)
+    assert is_steered(simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("is_read", ["before they are back", "after"])
+def test_other_account_that_a_form_has_put_behind_a_device_is_doubted(
+    customer: Customer, simulator: RunningSimulator, is_read: str
+) -> None:
+    device = link(customer, simulator)
+    customer.opt_in()
+    way_back = success_address(simulator, customer.attempt)
+    simulator.control.set_device(str(device.podero_id), external_device_id="theirs")
+    if is_read == "before they are back":
+        reads_anew(customer)
+
+    stranger().get(path_of(way_back))
+    reads_anew(customer)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+def test_other_name_for_a_device_is_no_doubt_where_all_ways_to_the_manufacturer_are_known(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device, sibling = link(customer, simulator), link(customer, simulator, "hp")
+    customer.go(finish(press_reconnect(customer, device).headers["Location"]))
+    with time_machine.travel(timezone.now() + timedelta(days=5), tick=True):
+        simulator.control.set_device(str(sibling.podero_id), external_device_id="renamed")
+        reads_anew(customer)
+
+        assert is_steered(simulator, sibling.podero_id)
+        assert Device.objects.get(pk=sibling.pk).external_device_id == "renamed"
+
+
+def test_device_that_somebody_else_has_linked_is_switched_off_although_another_form_is_open(
+    customer: Customer, simulator: RunningSimulator, settings: Any
+) -> None:
+    """A look that found a device of one's own has made the attempt `linked` before."""
+    settings.ONBOARDING_ACTIVATION = "immediately"
+    customer.opt_in()
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id), account="own@example.com")
+    customer.opt_in()
+    customer.press_check()
+    assert customer.attempt.state == "linked"
+    theirs = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    assert is_steered(simulator, theirs.device_id)
+
+    stranger().get(path_of(theirs.redirect_url))
+    worker_hears_of(customer.attempt)
+
+    assert not is_steered(simulator, theirs.device_id)
+    gets_nothing(customer, simulator, theirs.device_id)
