@@ -114,6 +114,11 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     is_undone = False
     with transaction.atomic():
         PoderoUser.objects.hold(attempt.podero_user_id)
+        if not PoderoUser.objects.filter(
+            pk=attempt.podero_user_id, podero_id__isnull=False
+        ).exists():
+            # The user has been removed at Podero meanwhile, and all that it held.
+            return False
         own = Device.objects.for_customer(attempt.podero_user)
         agreed_anew = set(
             own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)

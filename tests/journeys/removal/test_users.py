@@ -12,8 +12,11 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding.flows import removal
+from onboarding.flows import keeping, removal
+from onboarding.flows.discovery import Finding
 from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
+from onboarding.podero import Device as Found
+from onboarding.podero import DeviceType
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.journeys.removal.steps import (
@@ -279,3 +282,23 @@ def test_device_that_nobody_knew_of_is_undone_before_the_user_goes(
     assert held["fields"]["is_smart_optimization_active"] is False
     assert held["fields"]["deleted_at"] is not None
     assert user_at_podero(simulator)["deleted_at"] is not None
+
+
+def test_look_that_ends_after_the_user_is_gone_leaves_nothing_to_be_done(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Podero told of the device a moment before the user was removed, and everything with it."""
+    link_a_device(customer, simulator)
+    found = Found(id=uuid.uuid4(), device_type=DeviceType.EV, manufacturer="Tesla", model="X")
+    leave(customer)
+    gone = PoderoUser.objects.get()
+    assert (gone.is_removed, gone.podero_id) == (True, None)
+
+    is_undone = keeping.undo_devices(
+        attempt=customer.attempt, findings=[Finding(found, is_named=False)], now=timezone.now()
+    )
+
+    assert not is_undone
+    assert not Device.objects.filter(podero_id=found.id).exists()
+    ended = customer.browser.get(reverse("left")).context["ended"]
+    assert (ended.is_all_off, ended.is_all_removed) == (True, True)
