@@ -12,8 +12,7 @@ from onboarding import podero
 from onboarding.flows import failures, keeping, podero_users, proof, schedule
 from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
-from onboarding.models import Device, OnboardingSession, PoderoUser, Reconnection
-from onboarding.models.attempts import LATE
+from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event, State
 
 logger = logging.getLogger(__name__)
@@ -162,7 +161,7 @@ def refresh_devices(
     """Take over what Podero says of the customer's devices.
 
     What is new waits for the look-ups of an attempt that may bring it, unless somebody else may
-    just have brought it by signing in at the manufacturer. False when Podero could not be asked;
+    just have brought it. False when Podero could not be asked;
     what we know then stays, with its age.
     """
     user_id = customer.podero_id
@@ -197,10 +196,9 @@ def refresh_devices(
 
 
 def _await_newcomers(customer: PoderoUser, *, now: datetime) -> bool:
-    came_back = Reconnection.objects.for_customer(customer).that_came_back_elsewhere()
     attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
     awaiting = attempts.that_may_bring_a_device(now=now).exclude(state=State.LINKED)
-    return awaiting.exists() and not came_back.filter(foreign_return_at__gt=now - LATE).exists()
+    return awaiting.exists() and not proof.came_back_elsewhere_lately(customer, now=now)
 
 
 def _take_up_newcomers(customer: PoderoUser, newcomers: list[Finding], *, now: datetime) -> None:

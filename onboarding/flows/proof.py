@@ -16,6 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 from onboarding import podero
 from onboarding.flows import charging
 from onboarding.models import Device, OnboardingSession, PoderoUser, Reconnection
+from onboarding.models.attempts import LATE
 from onboarding.models.devices import DeviceQuerySet
 from onboarding.states import Actor, Event
 
@@ -79,11 +80,20 @@ def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) ->
 
 def _may_another_have_signed_in(customer: PoderoUser, *, now: datetime) -> bool:
     """Whether a way to the manufacturer, for whatever device, may be gone by somebody else now."""
-    forms = OnboardingSession.objects.for_customer(customer)
-    still_open = forms.that_may_bring_a_device(now=now).filter(podero_id__isnull=False)
+    forms = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
+    # What a form that ran out has done shows within a day.
+    still_open = forms.that_may_bring_a_device(now=now - LATE)
     renewals = Reconnection.objects.for_customer(customer).that_anybody_may_finish()
-    ways = (renewals, forms.that_came_back_elsewhere(), still_open)
-    return any(way.exists() for way in ways)
+    is_open = still_open.exists() or renewals.exists()
+    return is_open or came_back_elsewhere_lately(customer, now=now)
+
+
+def came_back_elsewhere_lately(customer: PoderoUser, *, now: datetime) -> bool:
+    """Whether a browser did in which they were not signed in, so that what it did may yet show."""
+    forms = OnboardingSession.objects.for_customer(customer).that_came_back_elsewhere()
+    renewals = Reconnection.objects.for_customer(customer).that_came_back_elsewhere()
+    lately = Q(foreign_return_at__gt=now - LATE)
+    return forms.filter(lately).exists() or renewals.filter(lately).exists()
 
 
 def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> DeviceQuerySet:

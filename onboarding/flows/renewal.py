@@ -62,17 +62,19 @@ def look(client: podero.PoderoClient, reconnection: Reconnection) -> Finding:
 def signs_at(device: Device, opened: podero.Device, *, now: datetime) -> dict[str, Any]:
     """What a sign-in that sets out now can be known by later, as fields of a Reconnection.
 
-    What somebody else has done at the manufacturer shows within a day, unless a change shows here
-    already: the login has lapsed since it was seen to work, or another account is behind the
-    device.
+    What somebody else has done at the manufacturer shows within a day, unless it shows here
+    already: the login has lapsed since it was seen to work, or another account was seen behind
+    the device.
     """
     a_day_ago = now - LATE
     lapsed_after = max(a_day_ago, device.login_worked_at or a_day_ago)
+    is_another = device.stands_for_another(opened)
+    changed_after = max(a_day_ago, (is_another and device.login_doubted_at) or a_day_ago)
     told_id = opened.external_device_id
     return {
         "account_mark": hash_of(told_id) if told_id else "",
         "lapsed_after": lapsed_after if opened.is_authenticated is False else None,
-        "changed_after": now if device.stands_for_another(opened) else a_day_ago,
+        "changed_after": changed_after,
     }
 
 
@@ -82,9 +84,10 @@ def shown_since(reconnection: Reconnection, found: podero.Device) -> datetime | 
     Its login had lapsed and works, or it stands for another device than before. Otherwise an
     account that has nothing to do with it might have been used just as well.
     """
-    works_since = reconnection.lapsed_after if _works_again(reconnection, found) else None
-    other_since = reconnection.changed_after if _is_changed(reconnection, found) else None
-    return max(filter(None, (works_since, other_since)), default=None)
+    if _is_changed(reconnection, found):
+        # Then it was another's login that had lapsed.
+        return reconnection.changed_after
+    return reconnection.lapsed_after if _works_again(reconnection, found) else None
 
 
 def report(

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 QUESTION = "Is this your device?"
 TO_GO = "What you linked is to be removed"
 LINKED = "Your device is linked"
+GONE = "Podero does not know your device any more"
 NOTHING_TO_DO = "You need not do anything more."
 
 CONFIRMED: dict[str, Any] = {"confirmed_at": NOON}
@@ -46,9 +47,9 @@ def page_of(device: Device) -> str:
         ),
         (CONFIRMED, LINKED, True),
         (CONFIRMED | {"is_authenticated": False}, LINKED, False),
-        (CONFIRMED | {"missing_since": NOON}, LINKED, False),
+        (CONFIRMED | {"missing_since": NOON}, GONE, False),
         (CONFIRMED | {"is_optimization_wanted": True}, LINKED, False),
-        ({"missing_since": NOON}, LINKED, False),
+        ({"missing_since": NOON}, GONE, False),
         ({"removal_wanted_at": NOON}, TO_GO, False),
         (CONFIRMED | {"removal_wanted_at": NOON, "removal_refusals": 1}, TO_GO, False),
     ],
@@ -102,7 +103,7 @@ def test_what_is_gone_is_not_among_what_a_wrong_account_has_brought(fields: dict
     ("state", "code", "words"),
     [
         (State.EXPIRED, "podero_unreachable", "could not tell us whether a device was linked"),
-        (State.EXPIRED, "ran_out", "knows of no device that was linked before"),
+        (State.EXPIRED, "ran_out", "as far as we know no device was linked"),
         (State.FAILED, "of_another_customer", "it belongs to another customer of"),
     ],
 )

@@ -9,6 +9,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from onboarding.clients import podero_client
+from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
@@ -27,13 +29,21 @@ def comes_back_from_an_own_sign_in_while_the_login_begins_to_work(
     customer: Customer, simulator: RunningSimulator, device: Device
 ) -> None:
     """Podero takes the login for lapsed until it has been read for the first time."""
+    own = finishes_with_an_own_account(customer, simulator, device)
+    simulator.control.set_device(str(device.podero_id), is_authenticated=True)
+    customer.go(own)
+
+
+def finishes_with_an_own_account(
+    customer: Customer, simulator: RunningSimulator, device: Device
+) -> str:
+    """It has nothing to do with the device, and what it brings is hidden; the way back."""
     simulator.control.settings(reconnect_other_account="new_device")
     before = held_at_podero(simulator)
     own = finish(press_reconnect(customer, device).headers["Location"], OWN)
     for brought in held_at_podero(simulator) - before:
         simulator.control.drop_device(brought)
-    simulator.control.set_device(str(device.podero_id), is_authenticated=True)
-    customer.go(own.partition("?")[0])
+    return own.partition("?")[0]
 
 
 @pytest.mark.parametrize("by", ["form", "sign-in"])
@@ -78,14 +88,41 @@ def test_login_that_lapses_days_after_somebody_else_came_back_is_renewed_by_the_
     assert is_steered(simulator, device.podero_id)
 
 
+@pytest.mark.parametrize("shown", ["own login lapsed", "other account of their own"])
+def test_account_that_shows_late_is_not_proven_by_what_the_attacker_has_done_himself(
+    customer: Customer, simulator: RunningSimulator, shown: str
+) -> None:
+    device = link(customer, simulator)
+    if shown == "other account of their own":
+        press_reconnect(customer, device)
+        simulator.control.set_device(str(device.podero_id), external_device_id="second")
+        reads_anew(customer)
+    way_back = finish(press_reconnect(customer, device).headers["Location"])
+    comes_back(way_back, customer)
+    if shown == "own login lapsed":
+        lapse(simulator, device)
+    own = finishes_with_an_own_account(customer, simulator, device)
+    simulator.control.set_device(
+        str(device.podero_id), external_device_id="theirs", is_authenticated=True
+    )
+
+    customer.go(own)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("comes", [True, False])
 def test_other_account_behind_another_device_than_the_one_of_the_sign_in_is_doubted(
-    customer: Customer, simulator: RunningSimulator
+    customer: Customer, simulator: RunningSimulator, comes: bool
 ) -> None:
     device, sibling = link(customer, simulator), link(customer, simulator, "hp")
     way_back = finish(press_reconnect(customer, device).headers["Location"])
     simulator.control.set_device(str(sibling.podero_id), external_device_id="theirs")
 
-    comes_back(way_back, customer)
+    if comes:
+        comes_back(way_back, customer)
+    else:
+        reads_anew(customer)
 
     gets_nothing(customer, simulator, sibling.podero_id)
     assert is_steered(simulator, device.podero_id)
@@ -121,8 +158,9 @@ def test_other_name_for_a_device_is_no_doubt_where_all_ways_to_the_manufacturer_
         assert Device.objects.get(pk=sibling.pk).external_device_id == "renamed"
 
 
+@pytest.mark.parametrize("is_made", ["before they are back", "after"])
 def test_device_that_somebody_else_has_linked_is_switched_off_although_another_form_is_open(
-    customer: Customer, simulator: RunningSimulator, settings: Any
+    customer: Customer, simulator: RunningSimulator, settings: Any, is_made: str
 ) -> None:
     """A look that found a device of one's own has made the attempt `linked` before."""
     settings.ONBOARDING_ACTIVATION = "immediately"
@@ -132,13 +170,19 @@ def test_device_that_somebody_else_has_linked_is_switched_off_although_another_f
     customer.opt_in()
     customer.press_check()
     assert customer.attempt.state == "linked"
-    theirs = simulator.control.complete(
-        str(customer.attempt.podero_id), account="victim@example.com"
-    )
+    attempt = customer.attempt
+    if is_made == "after":
+        stranger().get(path_of(success_address(simulator, attempt)))
+        worker_hears_of(attempt)
+    theirs = simulator.control.complete(str(attempt.podero_id), account="victim@example.com")
     assert is_steered(simulator, theirs.device_id)
 
-    stranger().get(path_of(theirs.redirect_url))
-    worker_hears_of(customer.attempt)
+    if is_made == "after":
+        sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=16))
+        sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=17))
+    else:
+        stranger().get(path_of(theirs.redirect_url))
+        worker_hears_of(attempt)
 
     assert not is_steered(simulator, theirs.device_id)
     gets_nothing(customer, simulator, theirs.device_id)
