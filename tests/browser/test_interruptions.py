@@ -128,6 +128,7 @@ def test_back_while_podero_is_down(person: Person) -> None:
 def test_back_inside_the_hosted_form(person: Person) -> None:
     person.goes_to_podero("ev")
     person.chooses("Tesla")
+    person.page.get_by_role("button", name="Connect Tesla").wait_for()
     person.page.go_back()
     person.sees("Who made your electric car?")
     person.links_tesla()
