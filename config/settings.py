@@ -114,7 +114,14 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
     _database["CONN_MAX_AGE"] = None
 else:
-    _database["OPTIONS"] = {"connect_timeout": 5} | _database.get("OPTIONS", {})
+    # A server that vanishes without a word is given up within seconds, not when the kernel would.
+    _database["OPTIONS"] = {
+        "connect_timeout": 5,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+    } | _database.get("OPTIONS", {})
     _database["CONN_MAX_AGE"] = 60
     _database["CONN_HEALTH_CHECKS"] = True
 
@@ -167,29 +174,47 @@ CELERY_WORKER_CONCURRENCY = env.whole_number("WORKER_THREADS", default=8, at_lea
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+# Every so many seconds; what a sweep misses, the next one finds.
+SCHEDULED_JOBS = {
+    "free_stuck_claims": 60,
+    "verify_due_returns": 30,
+    "switch_due_devices": 30,
+    "remove_due_devices": 30,
+    "remove_due_customers": 60,
+    "charge_due_devices": 15,
+    "take_up_due_reconnections": 30,
+    "look_up_due_attempts": 60,
+    "refresh_due_devices": 60,
+    "fetch_due_savings": 600,
+    "send_due_mails": 30,
+    "expire_due_attempts": 300,
+    "forget_what_ran_out": 3600,
+    "erase_what_is_over": 3600,
+}
+# What waits on Podero is shared out among so many passes, which as many threads of the workers
+# do at one time.
+_SHARED_JOBS = {
+    "verify_due_returns",
+    "switch_due_devices",
+    "remove_due_devices",
+    "remove_due_customers",
+    "look_up_due_attempts",
+    "refresh_due_devices",
+    "fetch_due_savings",
+}
+PASSES_AT_ONCE = env.whole_number(
+    "PASSES_AT_ONCE", default=4 if REDIS_URL else 1, at_least=1, at_most=200
+)
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    name: {
+    name if number == 0 else f"{name}-{number}": {
         "task": f"onboarding.{name}",
         "schedule": seconds,
+        "kwargs": {"number": number, "of": PASSES_AT_ONCE} if name in _SHARED_JOBS else {},
         # A message that nobody took in time is of no use beside the next one.
         "options": {"expires": seconds},
     }
-    for name, seconds in {
-        "free_stuck_claims": 60,
-        "verify_due_returns": 30,
-        "switch_due_devices": 30,
-        "remove_due_devices": 30,
-        "remove_due_customers": 60,
-        "charge_due_devices": 15,
-        "take_up_due_reconnections": 30,
-        "look_up_due_attempts": 60,
-        "refresh_due_devices": 60,
-        "fetch_due_savings": 600,
-        "send_due_mails": 30,
-        "expire_due_attempts": 300,
-        "forget_what_ran_out": 3600,
-        "erase_what_is_over": 3600,
-    }.items()
+    for name, seconds in SCHEDULED_JOBS.items()
+    for number in range(PASSES_AT_ONCE if name in _SHARED_JOBS else 1)
 }
 
 # --- How long what is held is kept ----------------------------------------------------------

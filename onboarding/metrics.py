@@ -172,7 +172,7 @@ def _jobs() -> Metric:
         labels=["job"],
     )
     known = dict(JobRun.objects.values_list("name", "succeeded_at"))
-    for job in sorted({*settings.CELERY_BEAT_SCHEDULE, *known}):
+    for job in sorted({*settings.SCHEDULED_JOBS, *known}):
         moment = known.get(job)
         gauge.add_metric([job], moment.timestamp() if moment else 0)
     return gauge

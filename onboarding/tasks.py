@@ -27,6 +27,7 @@ from onboarding.flows import (
     sweep,
     throttling,
 )
+from onboarding.flows.passes import Share
 from onboarding.letters import mail_server
 from onboarding.models import (
     ChargeWish,
@@ -47,7 +48,7 @@ def nudge(task: Task[Any, Any], **ids: int) -> None:
 def remember_success(sender: Task[Any, Any], **_more: Any) -> None:
     """Keep when each scheduled task last did its work, for whoever watches."""
     job = sender.name.removeprefix("onboarding.")
-    if job in settings.CELERY_BEAT_SCHEDULE:
+    if job in settings.SCHEDULED_JOBS:
         JobRun.record_success(job, at=timezone.now())
 
 
@@ -120,70 +121,79 @@ def take_up_reconnection(*, reconnection_id: int, **_later: Any) -> None:
 
 
 @shared_task(name="onboarding.take_up_due_reconnections")
-def take_up_due_reconnections() -> None:
-    sweep.take_up_due_reconnections(client=podero_client(), now=timezone.now())
+def take_up_due_reconnections(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+    share = Share(number, of)
+    sweep.take_up_due_reconnections(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.verify_due_returns")
-def verify_due_returns() -> None:
-    sweep.verify_due_returns(client=podero_client(), now=timezone.now())
+def verify_due_returns(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+    share = Share(number, of)
+    sweep.verify_due_returns(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.look_up_due_attempts")
-def look_up_due_attempts() -> None:
-    sweep.look_up_due_attempts(client=podero_client(), now=timezone.now())
+def look_up_due_attempts(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+    share = Share(number, of)
+    sweep.look_up_due_attempts(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.switch_due_devices")
-def switch_due_devices() -> None:
+def switch_due_devices(*, number: int = 0, of: int = 1, **_later: Any) -> None:
     confirming.recall_doubtful_confirmations(now=timezone.now())
-    sweep.switch_due_devices(client=podero_client(), now=timezone.now())
+    share = Share(number, of)
+    sweep.switch_due_devices(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.remove_due_devices")
-def remove_due_devices() -> None:
-    sweep.remove_due_devices(client=podero_client(), now=timezone.now())
+def remove_due_devices(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+    share = Share(number, of)
+    sweep.remove_due_devices(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.remove_due_customers")
-def remove_due_customers() -> None:
-    sweep.remove_due_customers(client=podero_client(), now=timezone.now())
+def remove_due_customers(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+    share = Share(number, of)
+    sweep.remove_due_customers(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.charge_due_devices")
-def charge_due_devices() -> None:
-    sweep.charge_due_devices(client=podero_client(), now=timezone.now())
+def charge_due_devices(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+    share = Share(number, of)
+    sweep.charge_due_devices(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.fetch_due_savings")
-def fetch_due_savings() -> None:
-    sweep.fetch_due_savings(client=podero_client(), now=timezone.now())
+def fetch_due_savings(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+    share = Share(number, of)
+    sweep.fetch_due_savings(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.refresh_due_devices")
-def refresh_due_devices() -> None:
-    sweep.refresh_due_devices(client=podero_client(), now=timezone.now())
+def refresh_due_devices(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+    share = Share(number, of)
+    sweep.refresh_due_devices(client=podero_client(), now=timezone.now(), share=share)
 
 
 @shared_task(name="onboarding.send_due_mails")
-def send_due_mails() -> None:
+def send_due_mails(**_later: Any) -> None:
     post = mail_server()
     if post is not None:
         mails.send_due_mails(post=post, now=timezone.now())
 
 
 @shared_task(name="onboarding.expire_due_attempts")
-def expire_due_attempts() -> None:
+def expire_due_attempts(**_later: Any) -> None:
     expiry.expire_unopened_attempts(now=timezone.now())
 
 
 @shared_task(name="onboarding.free_stuck_claims")
-def free_stuck_claims() -> None:
+def free_stuck_claims(**_later: Any) -> None:
     expiry.free_stuck_claims(now=timezone.now())
 
 
 @shared_task(name="onboarding.forget_what_ran_out")
-def forget_what_ran_out() -> None:
+def forget_what_ran_out(**_later: Any) -> None:
     now = timezone.now()
     charging.forget_answered(now=now)
     handoff.forget_used(now=now)
@@ -193,5 +203,5 @@ def forget_what_ran_out() -> None:
 
 
 @shared_task(name="onboarding.erase_what_is_over")
-def erase_what_is_over() -> None:
+def erase_what_is_over(**_later: Any) -> None:
     retention.erase_what_is_over(now=timezone.now())

@@ -186,12 +186,12 @@ def test_calls_are_counted_and_timed_but_for_those_not_made() -> None:
 def test_each_scheduled_task_leaves_when_it_succeeded() -> None:
     before = timezone.now()
 
-    for name in our_settings.CELERY_BEAT_SCHEDULE:
+    for name in our_settings.SCHEDULED_JOBS:
         tasks.remember_success(sender=current_app.tasks[f"onboarding.{name}"])
     tasks.remember_success(sender=tasks.verify_return)
 
     runs = dict(JobRun.objects.values_list("name", "succeeded_at"))
-    assert set(runs) == set(our_settings.CELERY_BEAT_SCHEDULE)
+    assert set(runs) == set(our_settings.SCHEDULED_JOBS)
     assert min(runs.values()) >= before
 
 
@@ -301,7 +301,7 @@ def test_labels_in_alerts_are_ones_that_are_told() -> None:
     jobs = {job for each in re.findall(r'job=~?"([\w|]+)"', rules) for job in each.split("|")}
     states = set(re.findall(r'state="(\w+)"', rules))
     assert kinds <= set(metrics.QUEUES)
-    assert jobs <= set(our_settings.CELERY_BEAT_SCHEDULE)
+    assert jobs <= set(our_settings.SCHEDULED_JOBS)
     assert states <= {*metrics.BREAKER_STATES, *State.values}
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import failures, keeping, schedule
+from onboarding.flows import failures, keeping, passes, schedule
 from onboarding.models import ChargeWish, Device, PoderoUser
 from onboarding.states import Actor, Event
 
@@ -117,7 +117,7 @@ def carry_out(*, client: podero.PoderoClient, wish: ChargeWish, now: datetime) -
 def forget_answered(*, now: datetime) -> int:
     """Wishes whose answer has been there long enough to be read; returns how many."""
     old = ChargeWish.objects.filter(answered_at__lt=now - ChargeWish.MEMORY)
-    return old.delete()[0]
+    return passes.delete_in_batches(old)
 
 
 def _what_was_started(

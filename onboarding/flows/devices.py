@@ -9,10 +9,11 @@ from uuid import UUID
 from django.db import transaction
 
 from onboarding import podero
-from onboarding.flows import failures, keeping, podero_users, proof, schedule
+from onboarding.flows import failures, keeping, lookups, podero_users, proof, schedule
 from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
+from onboarding.models.attempts import LATE, OnboardingSessionQuerySet
 from onboarding.states import Actor, Event, State
 
 logger = logging.getLogger(__name__)
@@ -158,24 +159,33 @@ def refresh_devices(
     customer: PoderoUser,
     now: datetime,
 ) -> bool:
-    """Take over what Podero says of the customer's devices.
+    """`read_devices`, where not being answered is no trouble: what we know stays, with its age.
 
-    What is new waits for the look-ups of an attempt that may bring it, unless somebody else may
-    just have brought it. False when Podero could not be asked;
-    what we know then stays, with its age.
+    False when Podero could not be asked.
     """
-    user_id = customer.podero_id
-    if user_id is None:
-        return True
-    own = list(Device.objects.for_customer(customer).order_by("pk"))
     try:
-        named = _named(client, user_id, [device for device in own if not device.is_removed])
+        read_devices(client=client, customer=customer, now=now)
     except podero.PoderoError as error:
         logger.warning(
             "Devices could not be refreshed",
             extra={"failure_code": failures.code_of(error).value, "endpoint": error.endpoint},
         )
         return not error.is_retryable
+    return True
+
+
+def read_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: datetime) -> None:
+    """Take over what Podero says of the customer's devices.
+
+    What is new is first looked up for the attempts with which somebody came back elsewhere lately;
+    what is left waits for the look-ups of an attempt that may bring it, unless somebody came back.
+    Raises podero.PoderoError when Podero gave no answer.
+    """
+    user_id = customer.podero_id
+    if user_id is None:
+        return
+    own = list(Device.objects.for_customer(customer).order_by("pk"))
+    named = _named(client, user_id, [device for device in own if not device.is_removed])
     for device in own:
         if device.podero_id in named:
             found = named[device.podero_id]
@@ -187,30 +197,43 @@ def refresh_devices(
         elif not device.is_removed:
             device.record_missing(at=now)
     known = {device.podero_id for device in own}
-    newcomers = [
-        Finding(found, is_named=False) for found in named.values() if found.id not in known
-    ]
-    if newcomers and not _await_newcomers(customer, now=now):
-        _take_up_newcomers(customer, newcomers, now=now)
-    return True
+    newcomers = [found for found in named.values() if found.id not in known]
+    if newcomers:
+        _take_up_newcomers(client, customer, newcomers, now=now)
 
 
-def _await_newcomers(customer: PoderoUser, *, now: datetime) -> bool:
-    attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
-    awaiting = attempts.that_may_bring_a_device(now=now).exclude(state=State.LINKED)
-    return awaiting.exists() and not proof.came_back_elsewhere_lately(customer, now=now)
+def _look_up_those_who_came_back(
+    client: podero.PoderoClient, awaiting: OnboardingSessionQuerySet, *, now: datetime
+) -> None:
+    lately = awaiting.that_came_back_elsewhere().filter(foreign_return_at__gt=now - LATE)
+    for attempt in lately.select_related("podero_user", "consent").order_by("pk"):
+        lookups.look_up_attempt(client=client, attempt=attempt, now=now)
 
 
-def _take_up_newcomers(customer: PoderoUser, newcomers: list[Finding], *, now: datetime) -> None:
+def _take_up_newcomers(
+    client: podero.PoderoClient,
+    customer: PoderoUser,
+    newcomers: list[podero.Device],
+    *,
+    now: datetime,
+) -> None:
     """Keep what turned up without its attempt, to be asked about, or undone after leaving."""
     attempts = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
+    awaiting = attempts.that_may_bring_a_device(now=now).exclude(state=State.LINKED)
+    if awaiting.exists():
+        if not proof.came_back_elsewhere_lately(customer, now=now):
+            return
+        _look_up_those_who_came_back(client, awaiting, now=now)
+    on_record = Device.objects.filter(podero_id__in=[found.id for found in newcomers])
+    known = set(on_record.values_list("podero_id", flat=True))
+    findings = [Finding(found, is_named=False) for found in newcomers if found.id not in known]
     attempt = attempts.filter(state=State.LINKED).order_by("-pk").first()
-    if attempt is None:
+    if not findings or attempt is None:
         return
     try:
-        keeping.add_devices(attempt=attempt, findings=newcomers, now=now)
+        keeping.add_devices(attempt=attempt, findings=findings, now=now)
     except keeping.HasLeft:
-        keeping.undo_devices(attempt=attempt, findings=newcomers, now=now)
+        keeping.undo_devices(attempt=attempt, findings=findings, now=now)
     except keeping.BeingRemoved:
         logger.info("Device is being removed", extra={"attempt": attempt.reference})
     except keeping.DeviceOfAnother:

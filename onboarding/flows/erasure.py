@@ -82,8 +82,11 @@ def erase_customer(
     if customer.account.is_staff or customer.account.is_superuser:
         raise UnableToErase("staff")
     own = Device.objects.for_customer(customer)
-    if own.exists() and not devices.refresh_devices(client=client, customer=customer, now=now):
-        raise UnableToErase("not_asked")
+    try:
+        if own.exists():
+            devices.read_devices(client=client, customer=customer, now=now)
+    except podero.PoderoError as error:
+        raise UnableToErase("not_asked") from error
     with transaction.atomic():
         # Linking holds the customer too: what is seen here is so until the end.
         PoderoUser.objects.select_for_update().get(pk=customer.pk)

@@ -18,6 +18,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 
+from onboarding.flows import passes
 from onboarding.handoff_keys import algorithm_for
 from onboarding.models import PoderoUser, UsedHandoff
 from onboarding.podero import zones
@@ -101,8 +102,7 @@ def issue(*, visitor: Visitor, now: datetime) -> str:
 
 def forget_used(*, now: datetime) -> int:
     """Forget tokens that could not be used again anyway; returns how many."""
-    deleted, _per_model = UsedHandoff.objects.filter(expires_at__lt=now).delete()
-    return deleted
+    return passes.delete_in_batches(UsedHandoff.objects.filter(expires_at__lt=now))
 
 
 def _signed_claims(token: str) -> Mapping[str, Any]:

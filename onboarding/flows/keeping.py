@@ -113,10 +113,7 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     """
     is_undone = False
     with transaction.atomic():
-        PoderoUser.objects.hold(attempt.podero_user_id)
-        if not PoderoUser.objects.filter(
-            pk=attempt.podero_user_id, podero_id__isnull=False
-        ).exists():
+        if PoderoUser.objects.hold(attempt.podero_user_id).podero_id is None:
             # The user has been removed at Podero meanwhile, and all that it held.
             return False
         own = Device.objects.for_customer(attempt.podero_user)
@@ -173,7 +170,6 @@ def keep_device(
             "is_optimization_active": bool(found.is_smart_optimization_active),
             "is_optimization_in_doubt": found.is_smart_optimization_active is None,
             "is_authenticated": found.is_authenticated is not False,
-            "login_worked_at": now if found.is_authenticated else None,
             "is_action_needed": found.is_action_needed,
             "external_device_id": found.external_device_id,
             "connection_status": found.connection_status[:20],

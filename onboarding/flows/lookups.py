@@ -22,6 +22,8 @@ FAILED_CHECKS = 6
 PATIENCE = timedelta(hours=24)
 # While another attempt of the customer may bring a device, a linked one looks for no more.
 ASK_LATER = timedelta(hours=1)
+# Between two looks for what somebody who came back elsewhere may have linked.
+SOONEST, LONGEST = timedelta(minutes=1), timedelta(minutes=15)
 
 
 @lines_name("attempt")
@@ -76,7 +78,7 @@ def _record_found(
 
 
 def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
-    if _has_run_out(attempt, now):
+    if _has_run_out(attempt, now) and not attempt.came_back_elsewhere_since(now - LATE):
         _end(attempt, FailureCode.RAN_OUT, now=now)
         return
     if attempt.state == State.LINKED:
@@ -155,13 +157,24 @@ def _second_look(attempt: OnboardingSession, now: datetime) -> datetime | None:
 
     Where nobody has come back, the form may still be finished by somebody else.
     """
+    if attempt.came_back_elsewhere_since(now - LATE):
+        return _soon_again(attempt, now)
     when = (attempt.finished_at or now) + timedelta(hours=1)
     if now < when:
         return when
     return attempt.expires_at if attempt.returned_at is None else None
 
 
+def _soon_again(attempt: OnboardingSession, now: datetime) -> datetime:
+    """Somebody came back who is not the customer: what they have linked is to be off soon after
+    it shows. Twice as long after that as this time."""
+    waited = now - (attempt.foreign_return_at or now)
+    return now + min(max(waited, SOONEST), LONGEST)
+
+
 def _next_lookup(attempt: OnboardingSession, now: datetime) -> datetime | None:
+    if attempt.came_back_elsewhere_since(now - LATE):
+        return _soon_again(attempt, now)
     opened_at = attempt.opened_at or attempt.started_at
     later = [opened_at + delay for delay in schedule.LOOKUPS if opened_at + delay > now]
     if not later or attempt.expires_at is None:

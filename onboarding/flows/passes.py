@@ -1,17 +1,19 @@
 """A pass over what is due: in bounded batches, within a bounded time, each row once.
 
 The rows are the queue, so a pass keeps no place in it: what is left when the time is up, or when
-the process is killed, is still due, and the next pass or another worker takes it up.
+the process is killed, is still due, and the next pass or another worker takes it up. Passes over
+the same kind of work may go on side by side, each with a share of the rows.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, QuerySet
 
 # A pass ends after this, well before a message about it could be delivered a second time.
 PASS_SECONDS = 45.0
@@ -22,6 +24,24 @@ LONGEST_QUEUE = 10_000
 UNANSWERED_LIMIT = 3
 
 Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The part of all rows that one of several passes takes up: `number` of `of`, from 0."""
+
+    number: int = 0
+    of: int = 1
+
+    def out_of(self, rows: QuerySet[Row], *, by: str = "pk") -> QuerySet[Row]:
+        """Rows that have the same number in `by` fall to the same pass."""
+        if self.of == 1:
+            return rows
+        falling = rows.alias(falls_to=F(by) % self.of).filter(falls_to=self.number)
+        return cast("QuerySet[Row]", falling)
+
+
+WHOLE = Share()
 
 
 def take_up_each(
@@ -65,3 +85,15 @@ def clock_from(now: datetime) -> Callable[[], datetime]:
     """A clock that stands at `now` and runs on: a claim must say when it was really made."""
     started = time.monotonic()
     return lambda: now + timedelta(seconds=time.monotonic() - started)
+
+
+def delete_in_batches(rows: QuerySet[Row]) -> int:
+    """Delete them a bounded number at a time; returns how many rows that were."""
+    keys = rows.order_by("pk").values("pk")
+
+    def delete_some() -> int:
+        some = [found["pk"] for found in keys[:BATCH]]
+        deleted, _per_model = rows.model._default_manager.filter(pk__in=some).delete()
+        return deleted
+
+    return repeat(delete_some)

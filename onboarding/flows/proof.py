@@ -55,9 +55,9 @@ def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) ->
         return _may_another_have_signed_in(device.podero_user, now=now)
     own = Reconnection.objects.filter(device=device)
     matched = own.filter(is_return_matched=True)
-    signed_in_anew = matched.filter(state=Reconnection.State.RENEWED)
+    signed_in_anew = matched.filter(state=Reconnection.State.RENEWED).that_are_shown()
     elsewhere = own.that_came_back_elsewhere().filter(
-        ~Exists(signed_in_anew.filter(shown_since__gt=OuterRef("foreign_return_at")))
+        ~Exists(signed_in_anew.filter(opened_at__gt=OuterRef("foreign_return_at") + LATE))
     )
     if found.external_device_id:
         attempt = device.attempt
@@ -82,7 +82,7 @@ def _may_another_have_signed_in(customer: PoderoUser, *, now: datetime) -> bool:
     """Whether a way to the manufacturer, for whatever device, may be gone by somebody else now."""
     forms = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
     # What a form that ran out has done shows within a day.
-    still_open = forms.that_may_bring_a_device(now=now - LATE)
+    still_open = forms.that_may_bring_a_device(now=now - LATE).exclude(is_return_matched=True)
     renewals = Reconnection.objects.for_customer(customer).that_anybody_may_finish()
     is_open = still_open.exists() or renewals.exists()
     return is_open or came_back_elsewhere_lately(customer, now=now)

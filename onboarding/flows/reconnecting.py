@@ -105,7 +105,8 @@ def open_sign_in(*, client: podero.PoderoClient, reconnection: Reconnection, now
         opened_at=now,
         cue_id=opened.cue_id,
         next_try_at=now + LIFETIME,
-        **renewal.signs_at(device, opened.device, now=now),
+        account_mark=renewal.mark_of(opened.device),
+        was_lapsed=opened.device.is_authenticated is False,
     )
     if not is_ours:
         raise AlreadyReconnecting
@@ -228,8 +229,8 @@ def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: da
     device = reconnection.device
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
-        shown_since = renewal.shown_since(reconnection, found)
-        if not reconnection.move(State.RENEWED, at=now, cue_id=None, shown_since=shown_since):
+        is_shown = renewal.is_shown(reconnection, found)
+        if not reconnection.move(State.RENEWED, at=now, cue_id=None, is_shown=is_shown):
             return
         device.record_seen(found, at=now)
         proof.settle_login(device, found, now=now)
@@ -246,8 +247,8 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
         with transaction.atomic():
             keeping.hold_consent(device.attempt)
             changed = finding.changed
-            shown_since = renewal.shown_since(reconnection, changed) if changed else None
-            if not reconnection.move(State.OTHER_DEVICE, at=now, shown_since=shown_since):
+            is_shown = changed is not None and renewal.is_shown(reconnection, changed)
+            if not reconnection.move(State.OTHER_DEVICE, at=now, is_shown=is_shown):
                 return
             keeping.add_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
             if changed is not None:

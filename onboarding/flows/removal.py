@@ -159,7 +159,11 @@ def remove_customer(*, client: podero.PoderoClient, customer: PoderoUser, now: d
     if not _claim_customer(customer, now=now):
         return True
     try:
-        user_id = customer.podero_id or _find_user(client, customer)
+        user_id = customer.podero_id
+        if user_id is None and (found_id := _find_user(client, customer)):
+            # On record first: what turns up there can only be switched off by the user's id.
+            customer.record_podero_id(found_id)
+            return remove_customer(client=client, customer=customer, now=now)
         if user_id is not None:
             if _undo_what_turned_up(client, customer, user_id, now=now):
                 customer.release()
@@ -196,7 +200,9 @@ def _find_user(client: podero.PoderoClient, customer: PoderoUser) -> UUID | None
     if not customer.is_creation_in_doubt:
         return None
     user = client.find_user_by_external_id(customer.external_user_id)
-    return user.id if user is not None else None
+    if user is None or PoderoUser.objects.filter(podero_id=user.id).exists():
+        return None
+    return user.id
 
 
 def _undo_what_turned_up(

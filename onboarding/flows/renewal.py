@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
@@ -13,7 +11,6 @@ from onboarding import podero
 from onboarding.flows.discovery import CLOCK_TOLERANCE
 from onboarding.flows.discovery import Finding as Newcomer
 from onboarding.models import Device, Reconnection
-from onboarding.models.attempts import LATE
 from onboarding.models.return_tokens import hash_of
 
 
@@ -59,35 +56,18 @@ def look(client: podero.PoderoClient, reconnection: Reconnection) -> Finding:
     return Finding(renewed=found if _works_again(reconnection, found) else None)
 
 
-def signs_at(device: Device, opened: podero.Device, *, now: datetime) -> dict[str, Any]:
-    """What a sign-in that sets out now can be known by later, as fields of a Reconnection.
-
-    What somebody else has done at the manufacturer shows within a day, unless it shows here
-    already: the login has lapsed since it was seen to work, or another account was seen behind
-    the device.
-    """
-    a_day_ago = now - LATE
-    lapsed_after = max(a_day_ago, device.login_worked_at or a_day_ago)
-    is_another = device.stands_for_another(opened)
-    changed_after = max(a_day_ago, (is_another and device.login_doubted_at) or a_day_ago)
-    told_id = opened.external_device_id
-    return {
-        "account_mark": hash_of(told_id) if told_id else "",
-        "lapsed_after": lapsed_after if opened.is_authenticated is False else None,
-        "changed_after": changed_after,
-    }
+def mark_of(opened: podero.Device) -> str:
+    """By what another account behind the device is noticed later; empty where Podero names none."""
+    return hash_of(opened.external_device_id) if opened.external_device_id else ""
 
 
-def shown_since(reconnection: Reconnection, found: podero.Device) -> datetime | None:
-    """Since when somebody has signed in, as the device itself shows; None where it does not.
+def is_shown(reconnection: Reconnection, found: podero.Device) -> bool:
+    """Whether the device itself shows that somebody has signed in.
 
     Its login had lapsed and works, or it stands for another device than before. Otherwise an
     account that has nothing to do with it might have been used just as well.
     """
-    if _is_changed(reconnection, found):
-        # Then it was another's login that had lapsed.
-        return reconnection.changed_after
-    return reconnection.lapsed_after if _works_again(reconnection, found) else None
+    return _is_changed(reconnection, found) or _works_again(reconnection, found)
 
 
 def report(
@@ -145,7 +125,7 @@ def _newcomers(reconnection: Reconnection, listed: list[podero.Device]) -> tuple
 
 
 def _works_again(reconnection: Reconnection, found: podero.Device) -> bool:
-    return reconnection.lapsed_after is not None and found.is_authenticated is True
+    return reconnection.was_lapsed and found.is_authenticated is True
 
 
 def _is_changed(reconnection: Reconnection, found: podero.Device) -> bool:

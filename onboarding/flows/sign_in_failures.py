@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from axes.models import AccessAttempt
 from django.db.models import QuerySet
 
+from onboarding.flows import passes
 from onboarding.flows.throttling import digest_of, period
 
 
@@ -26,5 +27,4 @@ def failures_of(username: str) -> QuerySet[AccessAttempt]:
 def forget_old_failures(*, now: datetime) -> int:
     """Forget what does not count any more; returns how many rows it was."""
     before = now - period() - timedelta(seconds=1)
-    deleted, _per_model = AccessAttempt.objects.filter(attempt_time__lt=before).delete()
-    return int(deleted)
+    return passes.delete_in_batches(AccessAttempt.objects.filter(attempt_time__lt=before))

@@ -30,52 +30,59 @@ from onboarding.flows import (
     sign_in_failures,
     throttling,
 )
+from onboarding.flows.passes import WHOLE, Share
 from onboarding.models import ChargeWish, Device, OnboardingSession, Reconnection
 from onboarding.states import AWAITING_DEVICE, State
 
 
-def verify_due_returns(*, client: podero.PoderoClient, now: datetime) -> int:
+def verify_due_returns(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     due = OnboardingSession.objects.due(State.RETURNED, now=now)
     return passes.take_up_each(
-        due.select_related("podero_user", "consent"),
+        share.out_of(due.select_related("podero_user", "consent")),
         lambda attempt, at: returning.verify_return(client=client, attempt=attempt, now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
 
 
-def look_up_due_attempts(*, client: podero.PoderoClient, now: datetime) -> int:
+def look_up_due_attempts(
+    *, client: podero.PoderoClient, now: datetime, share: Share = WHOLE
+) -> int:
     due = OnboardingSession.objects.due(*AWAITING_DEVICE, now=now).filter(podero_id__isnull=False)
     return passes.take_up_each(
-        due.select_related("podero_user", "consent"),
+        share.out_of(due.select_related("podero_user", "consent")),
         lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
 
 
-def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> int:
+def take_up_due_reconnections(
+    *, client: podero.PoderoClient, now: datetime, share: Share = WHOLE
+) -> int:
     return passes.take_up_each(
-        Reconnection.objects.due(now=now).with_device(),
+        share.out_of(Reconnection.objects.due(now=now).with_device()),
         lambda found, at: reconnecting.take_up(client=client, reconnection=found, now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
 
 
-def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
+def switch_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     due = Device.objects.due(now=now).select_related("podero_user", "attempt")
     return passes.take_up_each(
-        due,
+        share.out_of(due),
         lambda device, at: devices.switch_optimization(client=client, device=device, now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
 
 
-def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
+def refresh_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     """Refresh the devices of customers that have not been read for a while, oldest first."""
-    due = Device.objects.unread_since(now - devices.UNWATCHED_PERIOD)
+    due = share.out_of(
+        Device.objects.unread_since(now - devices.UNWATCHED_PERIOD), by="podero_user_id"
+    )
     answered: dict[int, bool] = {}
 
     def refresh(device: Device, at: datetime) -> bool:
@@ -99,38 +106,40 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     return len(answered)
 
 
-def charge_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
+def charge_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     due = ChargeWish.objects.due(now=now).select_related("device__podero_user", "device__attempt")
     return passes.take_up_each(
-        due,
+        share.out_of(due),
         lambda wish, at: charging.carry_out(client=client, wish=wish, now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
 
 
-def fetch_due_savings(*, client: podero.PoderoClient, now: datetime) -> int:
+def fetch_due_savings(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     due = saving.due_for_savings(now=now).select_related("podero_user")
     return passes.take_up_each(
-        due,
+        share.out_of(due),
         lambda device, at: saving.fetch_savings(client=client, device=device, now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
 
 
-def remove_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
+def remove_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     return passes.take_up_each(
-        removal.due_devices(now=now),
+        share.out_of(removal.due_devices(now=now)),
         lambda device, at: removal.remove_device(client=client, device=device, now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
 
 
-def remove_due_customers(*, client: podero.PoderoClient, now: datetime) -> int:
+def remove_due_customers(
+    *, client: podero.PoderoClient, now: datetime, share: Share = WHOLE
+) -> int:
     return passes.take_up_each(
-        removal.due_customers(now=now),
+        share.out_of(removal.due_customers(now=now)),
         lambda customer, at: removal.remove_customer(client=client, customer=customer, now=at),
         now=now,
         is_over=lambda: client.is_shut,

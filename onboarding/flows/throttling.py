@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
+from onboarding.flows import passes
 from onboarding.models import OnboardingSession, PoderoUser, Reconnection, Tally
 
 # Longer than any period below: a tally that is older counts for nothing.
@@ -105,5 +106,4 @@ def _check_starts(own: QuerySet[Any], *, now: datetime) -> None:
 
 def forget_old_tallies(*, now: datetime) -> int:
     """Forget who was counted, once it counts for nothing; returns how many."""
-    deleted, _per_model = Tally.objects.filter(started_at__lt=now - TALLY_LIFETIME).delete()
-    return deleted
+    return passes.delete_in_batches(Tally.objects.filter(started_at__lt=now - TALLY_LIFETIME))

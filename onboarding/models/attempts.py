@@ -251,6 +251,7 @@ class OnboardingSession(Claimable):
                 name="attempt_elsewhere",
             ),
             models.Index(fields=["finished_at"], name="attempt_finished"),
+            models.Index(fields=["state"], name="attempt_state"),
             models.Index(fields=["podero_user", "-started_at"], name="attempt_of_customer"),
         )
         constraints = (
@@ -308,7 +309,7 @@ class OnboardingSession(Claimable):
 
     def came_back_elsewhere_since(self, moment: datetime) -> bool:
         came_at = self.foreign_return_at
-        return came_at is not None and came_at > moment and not self.is_return_matched
+        return self.came_back_elsewhere and came_at is not None and came_at > moment
 
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}

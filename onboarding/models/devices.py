@@ -54,8 +54,9 @@ ChargeState = Literal[
 REPORTING_PERIOD = timedelta(minutes=15)
 # What is kept of a device while it is linked, and for nothing after that.
 NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", "report": {}, "savings": {}}
-# How often it is read whether a device that Podero keeps, although it should go, is still off.
-WATCH_OVER_REMOVED = timedelta(days=1)
+# How often it is read whether a device that Podero keeps, although it should go, is still off, and
+# whether one that Podero has not known for so long is there again.
+WATCH_OVER = timedelta(days=1)
 CHARGEABLE = (DeviceType.EV, DeviceType.WB)
 
 
@@ -93,12 +94,18 @@ class DeviceQuerySet(models.QuerySet["Device"]):
     def unread_since(self, moment: datetime) -> DeviceQuerySet:
         """Those that Podero is to be asked about again, the one read longest ago first.
 
-        Of one that is to be removed no more is wanted than that it is off, and stays so.
+        Of one that is to be removed no more is wanted than that it is off, and stays so; one that
+        Podero does not know may have been missed by mistake, and be steered.
         """
-        unread = self.filter(checked_at__lte=moment, missing_since=None, removed_at=None)
+        is_recently_missed = Q(missing_since=None) | Q(missing_since__gt=moment - WATCH_OVER)
+        unread = self.filter(
+            is_recently_missed | Q(checked_at__lte=moment - WATCH_OVER),
+            checked_at__lte=moment,
+            removed_at=None,
+        )
         unread = unread.exclude(
             removal_wanted_at__isnull=False,
-            checked_at__gt=moment - WATCH_OVER_REMOVED,
+            checked_at__gt=moment - WATCH_OVER,
             pk__in=self.off(),
         )
         return unread.filter(podero_user__podero_id__isnull=False).order_by("checked_at", "pk")
@@ -149,9 +156,6 @@ class Device(Removable, Claimable):
     is_optimization_active = models.BooleanField(_("optimization active"), default=False)
     is_optimization_in_doubt = models.BooleanField(default=False, editable=False)
     is_authenticated = models.BooleanField(_("manufacturer login works"), default=True)
-    login_worked_at = models.DateTimeField(
-        _("manufacturer login last seen working"), null=True, blank=True
-    )
     is_action_needed = models.BooleanField(_("action needed"), default=False)
     connection_status = models.CharField(_("connection"), max_length=20, default="unknown")
     checked_at = models.DateTimeField(_("last read from Podero"))
@@ -172,9 +176,7 @@ class Device(Removable, Claimable):
                 condition=Q(next_try_at__isnull=False),
                 name="device_due",
             ),
-            models.Index(
-                fields=["checked_at"], condition=Q(missing_since=None), name="device_unread"
-            ),
+            models.Index(fields=["checked_at"], condition=Q(removed_at=None), name="device_unread"),
             models.Index(
                 fields=["claimed_at"],
                 condition=Q(claimed_at__isnull=False),
@@ -537,7 +539,6 @@ class Device(Removable, Claimable):
                 "manufacturer": found.manufacturer or self.manufacturer,
                 "model": found.model or self.model,
                 "is_authenticated": found.is_authenticated is not False,
-                "login_worked_at": at if found.is_authenticated else self.login_worked_at,
                 "is_action_needed": found.is_action_needed,
                 "external_device_id": told_id or self.external_device_id,
                 "connection_status": found.connection_status[:20],

@@ -76,13 +76,13 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
 
     def that_are_shown(self) -> ReconnectionQuerySet:
         """Those of which Podero itself shows that somebody signed in."""
-        return self.filter(shown_since__isnull=False)
+        return self.filter(is_shown=True)
 
     def that_are_last(self) -> ReconnectionQuerySet:
         """Those of which nobody else's sign-in can be what Podero shows of the device.
 
         Nobody was sent there since; nor came back elsewhere, from there for any device of the same
-        customer or from a hosted form, since what shows may have been done.
+        customer or from a hosted form, so lately that it might show only now.
         """
         customer = OuterRef("device__podero_user")
         others = Reconnection.objects.filter(device__podero_user=customer).exclude(
@@ -90,7 +90,7 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
         )
         forms = OnboardingSession.objects.filter(podero_user=customer)
         later = Q(pk__gt=OuterRef("pk"), device=OuterRef("device"), opened_at__isnull=False)
-        may_show = Q(foreign_return_at__gte=OuterRef("shown_since"))
+        may_show = Q(foreign_return_at__gte=OuterRef("opened_at") - LATE)
         return self.filter(
             ~Exists(others.filter(later)),
             ~Exists(others.that_came_back_elsewhere().filter(may_show)),
@@ -106,10 +106,9 @@ class Reconnection(Claimable):
 
     Of the token in the return addresses only the hash is kept, of Podero's action only its id:
     the secret in its link dies within the hour. `account_mark` is a digest of what the device was
-    called at the manufacturer before, by which another account is noticed. `shown_since`: Podero
-    itself shows that somebody has signed in since then, as a way back alone does not, which can be
-    had with any account. What shows may have been done since `lapsed_after` where the login had
-    lapsed and works again, since `changed_after` where another account is behind the device.
+    called at the manufacturer before, by which another account is noticed; `was_lapsed`, that the
+    login did not work then. `is_shown`: Podero itself shows that somebody has signed in, as a way
+    back alone does not, which can be had with any account.
     """
 
     class State(models.TextChoices):
@@ -141,13 +140,8 @@ class Reconnection(Claimable):
     token_hash = models.CharField(max_length=64, null=True, blank=True, unique=True, editable=False)
     cue_id = models.UUIDField(null=True, blank=True, editable=False)
     account_mark = models.CharField(max_length=64, blank=True, editable=False)
-    lapsed_after = models.DateTimeField(
-        _("login had lapsed after"), null=True, blank=True, editable=False
-    )
-    changed_after = models.DateTimeField(null=True, blank=True, editable=False)
-    shown_since = models.DateTimeField(
-        _("Podero shows a sign-in since"), null=True, blank=True, editable=False
-    )
+    was_lapsed = models.BooleanField(_("login had lapsed"), default=False, editable=False)
+    is_shown = models.BooleanField(_("Podero shows a sign-in"), default=False, editable=False)
     started_at = models.DateTimeField(_("started"), editable=False)
     opened_at = models.DateTimeField(_("sent to sign in"), null=True, blank=True, editable=False)
     returned_at = models.DateTimeField(_("returned"), null=True, blank=True, editable=False)

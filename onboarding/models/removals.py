@@ -47,6 +47,11 @@ class Removable(models.Model):
         abstract = True
         indexes: ClassVar[tuple[models.Index, ...]] = (
             models.Index(fields=["removal_due_at"], name="%(class)s_removal_due"),
+            models.Index(
+                fields=["removal_wanted_at"],
+                condition=Q(removal_wanted_at__isnull=False, removed_at=None),
+                name="%(class)s_removal_wanted",
+            ),
         )
         constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.CheckConstraint(

@@ -401,3 +401,19 @@ def test_member_of_staff_is_not_erased(podero_settings: Any) -> None:
     User.objects.filter(pk=customer.account_id).update(is_staff=True)
 
     assert "member of staff" in refused()
+
+
+@pytest.mark.parametrize("fault", ["http_401", "http_503", "not_json_html"])
+def test_erasure_is_refused_while_podero_does_not_tell_how_devices_stand(
+    linked: Customer, simulator: RunningSimulator, fault: str
+) -> None:
+    """Its answer to the last question may be old: the device may be steered again."""
+    simulator.control.settings(device_delete_status=405)
+    linked.browser.post(reverse("leave"))
+    Device.objects.update(removal_due_at=None)
+    simulator.control.arm("*", fault, count=-1)
+
+    assert "Podero could not be asked" in refused()
+
+    simulator.control.clear_faults()
+    assert "Podero still has user" in run("erase_customer", "NUMBER4711")

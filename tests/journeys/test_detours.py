@@ -15,7 +15,7 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import ChargeWish, Device, OnboardingSession, Tally
 from tests.journeys.cards import charge, charge_at_podero, link, remove
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import finish, press_reconnect
+from tests.journeys.reconnecting.steps import finish, press_reconnect, two_days_pass
 from tests.journeys.test_coming_back import cancel_address, success_address
 from tests.journeys.test_leaving import leave
 from tests.journeys.test_proof_of_return import (
@@ -371,6 +371,7 @@ def test_login_renewed_by_somebody_else_is_asked_about(
     assert "signed in at the manufacturer with another account" in asked
     assert reverse("confirm_device", args=[device.reference]) not in asked
 
+    two_days_pass()
     way_back = finish(press_reconnect(customer).headers["Location"])
     customer.go(way_back)
     presses_everything(customer)

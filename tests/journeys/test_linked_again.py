@@ -75,7 +75,7 @@ def test_page_says_where_the_question_is_about_what_was_linked_once_more(
 
     customer.go(edited(success_address(simulator, customer.attempt), first.device_id))
 
-    assert "we have a question about whose device it is" in customer.page.content.decode()
+    assert "Please look there: we have a question." in customer.page.content.decode()
 
 
 @pytest.mark.parametrize("status", [200, 404, 405])

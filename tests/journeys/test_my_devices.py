@@ -273,3 +273,35 @@ def test_consent_page_says_what_is_linked_before_leaving(
     assert "Please do not link the same device twice." in consent("wb")
     assert "Linked already" not in consent("hp")
     assert "A car and the wallbox at which it charges" in consent("")
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_device_that_podero_missed_for_a_while_is_found_again_without_anybody_looking(
+    customer: Customer, simulator: RunningSimulator, days: int
+) -> None:
+    """It may be steered all the while, of which the page says the opposite."""
+    device = link(customer, simulator)
+    simulator.control.drop_device(str(device.podero_id))
+    sweep_after(minutes=16)
+    assert Device.objects.get().standing == "missing"
+    Device.objects.update(missing_since=timezone.now() - timedelta(days=days))
+    simulator.control.set_device(str(device.podero_id), deleted_at=None)
+
+    sweep_after(minutes=33, days=days and 1)
+
+    assert Device.objects.get().standing == "working"
+
+
+def test_device_that_podero_has_not_known_for_long_is_asked_for_once_a_day(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.drop_device(str(device.podero_id))
+    sweep_after(minutes=16)
+    Device.objects.update(missing_since=timezone.now() - timedelta(days=3))
+    sweep_after(hours=3)  # what else the login has brought is looked up meanwhile
+    asked = len(simulator.control.requests_to("list_devices"))
+
+    sweep_after(hours=8)
+
+    assert len(simulator.control.requests_to("list_devices")) == asked

@@ -115,3 +115,18 @@ def test_end_of_an_attempt_says_no_more_than_is_known(state: State, code: str, w
     shown = browser.get(reverse("attempt", args=[attempt.reference])).content.decode()
 
     assert words in shown
+
+
+def test_page_of_an_attempt_whose_device_was_linked_again_and_removed_does_not_say_it_is_linked() -> (
+    None
+):
+    newer = make_device(removal_wanted_at=NOON, removed_at=NOON)
+    customer = newer.podero_user
+    consent = newer.attempt.consent
+    older = make_attempt(customer=customer, consent=consent, state=State.LINKED)
+
+    page = signed_in(newer).get(reverse("attempt", args=[older.reference])).content.decode()
+
+    assert LINKED not in page
+    assert "A device was linked" in page
+    assert "How it stands now is told among your devices." in page

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import requests
 from django.urls import reverse
+from django.utils import timezone
 
 from onboarding import tasks
-from onboarding.models import Device, Reconnection
+from onboarding.models import Device, OnboardingSession, Reconnection
 from tests.journeys.customer import Customer
 from tests.journeys.test_proof_of_return import path_of, stranger
 from tests.simulator.launch import RunningSimulator
@@ -26,6 +28,13 @@ def press_reconnect(customer: Customer, device: Device | None = None) -> Any:
 def lapse(simulator: RunningSimulator, device: Device) -> None:
     """The manufacturer does not take the login any more: signing in again will show."""
     simulator.control.set_device(str(device.podero_id), is_authenticated=False)
+
+
+def two_days_pass() -> None:
+    """What those who came back elsewhere have done would show by now."""
+    two_days_ago = timezone.now() - timedelta(days=2)
+    for rows in (OnboardingSession.objects, Reconnection.objects):
+        rows.filter(foreign_return_at__isnull=False).update(foreign_return_at=two_days_ago)
 
 
 def newest(customer: Customer) -> Reconnection:

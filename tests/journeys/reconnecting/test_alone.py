@@ -15,7 +15,14 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import Device, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import break_off, comes_back, finish, lapse, press_reconnect
+from tests.journeys.reconnecting.steps import (
+    break_off,
+    comes_back,
+    finish,
+    lapse,
+    press_reconnect,
+    two_days_pass,
+)
 from tests.journeys.test_detours import is_steered, presses_everything, reads_anew
 from tests.journeys.test_proof_of_return import path_of, sign_in, stranger
 from tests.simulator.launch import RunningSimulator
@@ -114,6 +121,7 @@ def test_old_way_back_that_is_visited_again_doubts_nothing(
     device = link(customer, simulator)
     older = finish(press_reconnect(customer, device).headers["Location"], login)
     comes_back(older, customer)
+    two_days_pass()
     customer.go(finish(press_reconnect(customer, device).headers["Location"]))
     presses_everything(customer)
     visited_long_ago()

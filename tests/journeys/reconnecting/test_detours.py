@@ -17,7 +17,13 @@ from onboarding.views.undoing import undo_at_podero
 from tests.factories import make_customer
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import comes_back, finish, lapse, press_reconnect
+from tests.journeys.reconnecting.steps import (
+    comes_back,
+    finish,
+    lapse,
+    press_reconnect,
+    two_days_pass,
+)
 from tests.journeys.test_detours import (
     edited,
     gets_nothing,
@@ -114,6 +120,7 @@ def test_sign_in_elsewhere_is_doubted_where_podero_names_no_account(
     reads_anew(customer)
     gets_nothing(customer, simulator, device.podero_id)
 
+    two_days_pass()
     lapse(simulator, device)
     own = finish(press_reconnect(customer).headers["Location"])
     unnamed()
@@ -227,6 +234,7 @@ def test_customer_clears_every_doubt_by_setting_out_anew(
     reads_anew(customer)
     assert Device.objects.get().is_login_in_doubt
 
+    two_days_pass()
     customer.go(finish(press_reconnect(customer, device).headers["Location"]))
     presses_everything(customer)
     comes_back(theirs, customer)

@@ -17,6 +17,7 @@ from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import comes_back, finish, lapse, press_reconnect
 from tests.journeys.reconnecting.test_newcomers import way_to_a_new_device
 from tests.journeys.reconnecting.test_patient_detours import OWN, held_at_podero
+from tests.journeys.removal.steps import comes_back_naming
 from tests.journeys.test_coming_back import success_address
 from tests.journeys.test_detours import gets_nothing, is_steered, presses_everything, reads_anew
 from tests.journeys.test_proof_of_return import path_of, stranger, worker_hears_of
@@ -88,7 +89,9 @@ def test_login_that_lapses_days_after_somebody_else_came_back_is_renewed_by_the_
     assert is_steered(simulator, device.podero_id)
 
 
-@pytest.mark.parametrize("shown", ["own login lapsed", "other account of their own"])
+@pytest.mark.parametrize(
+    "shown", ["own login lapsed", "other account of their own", "another one since they came back"]
+)
 def test_account_that_shows_late_is_not_proven_by_what_the_attacker_has_done_himself(
     customer: Customer, simulator: RunningSimulator, shown: str
 ) -> None:
@@ -101,12 +104,33 @@ def test_account_that_shows_late_is_not_proven_by_what_the_attacker_has_done_him
     comes_back(way_back, customer)
     if shown == "own login lapsed":
         lapse(simulator, device)
+    if shown == "another one since they came back":
+        press_reconnect(customer, device)
+        simulator.control.set_device(str(device.podero_id), external_device_id="second")
+        reads_anew(customer)
     own = finishes_with_an_own_account(customer, simulator, device)
     simulator.control.set_device(
         str(device.podero_id), external_device_id="theirs", is_authenticated=True
     )
 
     customer.go(own)
+
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+def test_login_that_the_attacker_lets_lapse_once_they_are_back_shows_nothing_of_theirs(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Podero names no account, so that only a login that works again tells of a sign-in."""
+    device = link(customer, simulator)
+    Device.objects.update(external_device_id="")
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
+    way_back = finish(press_reconnect(customer, device).headers["Location"])
+    comes_back(way_back, customer)
+    reads_anew(customer)
+    lapse(simulator, device)
+
+    comes_back_from_an_own_sign_in_while_the_login_begins_to_work(customer, simulator, device)
 
     gets_nothing(customer, simulator, device.podero_id)
 
@@ -186,3 +210,77 @@ def test_device_that_somebody_else_has_linked_is_switched_off_although_another_f
 
     assert not is_steered(simulator, theirs.device_id)
     gets_nothing(customer, simulator, theirs.device_id)
+
+
+def test_device_that_shows_late_is_switched_off_soon_after_it_does(
+    customer: Customer, simulator: RunningSimulator, settings: Any
+) -> None:
+    """The customer has no other device, so that nothing else would have Podero read."""
+    settings.ONBOARDING_ACTIVATION = "immediately"
+    customer.opt_in()
+    attempt = customer.attempt
+    long_open = timedelta(minutes=65)
+    OnboardingSession.objects.update(
+        started_at=attempt.started_at - long_open, opened_at=attempt.started_at - long_open
+    )
+    stranger().get(path_of(success_address(simulator, attempt)))
+    worker_hears_of(attempt)
+    theirs = simulator.control.complete(str(attempt.podero_id), account="victim@example.com")
+    assert is_steered(simulator, theirs.device_id)
+
+    sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=2))
+
+    assert not is_steered(simulator, theirs.device_id)
+    gets_nothing(customer, simulator, theirs.device_id)
+
+
+def test_device_that_shows_after_the_form_has_run_out_is_still_looked_for(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    attempt = customer.attempt
+    stranger().get(path_of(success_address(simulator, attempt)))
+    worker_hears_of(attempt)
+    theirs = simulator.control.complete(str(attempt.podero_id), account="victim@example.com")
+    simulator.control.drop_device(str(theirs.device_id))
+    OnboardingSession.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=2))
+    assert customer.attempt.state == "open"
+    simulator.control.set_device(str(theirs.device_id), deleted_at=None)
+
+    sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=20))
+
+    assert customer.attempt.state == "linked"
+    gets_nothing(customer, simulator, theirs.device_id)
+
+
+def test_device_that_shows_late_is_kept_with_the_attempt_with_which_somebody_came_back(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Not with an older one, which would leave this one to end as if nothing had come of it."""
+    simulator.control.settings(object_id_filled=False)
+    link(customer, simulator)
+    customer.opt_in(device_type="wb")
+    attempt = customer.attempt
+    stranger().get(path_of(success_address(simulator, attempt)))
+    worker_hears_of(attempt)
+    done = simulator.control.complete(str(attempt.podero_id), account="wallbox@example.com")
+
+    reads_anew(customer)
+
+    assert Device.objects.get(podero_id=done.device_id).attempt == attempt
+    assert customer.attempt.state == "linked"
+
+
+def test_own_other_account_behind_a_device_that_is_linked_again_is_no_doubt(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    customer.opt_in()
+    simulator.control.set_device(str(device.podero_id), external_device_id="my-other-account")
+
+    comes_back_naming(customer, simulator, device)
+
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device.podero_id)
+    assert Device.objects.get().external_device_id == "my-other-account"

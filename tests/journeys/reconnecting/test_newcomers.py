@@ -14,7 +14,13 @@ from onboarding.flows.sweep import sweep
 from onboarding.models import Device
 from tests.journeys.cards import link, remove
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import comes_back, finish, lapse, press_reconnect
+from tests.journeys.reconnecting.steps import (
+    comes_back,
+    finish,
+    lapse,
+    press_reconnect,
+    two_days_pass,
+)
 from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
 from tests.journeys.test_patient_detours import age
 from tests.journeys.test_proof_of_return import (
@@ -123,6 +129,7 @@ def test_sign_in_that_always_ends_in_another_browser_is_proof_in_that_one(
     customer: Customer, doubtful: Device, simulator: RunningSimulator
 ) -> None:
     """They leave in the portal's own app; the way back opens in the phone's browser."""
+    two_days_pass()
     lapse(simulator, doubtful)
     phone = stranger()
     back = phone.get(path_of(finish(press_reconnect(customer).headers["Location"])))

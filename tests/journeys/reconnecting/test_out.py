@@ -41,7 +41,7 @@ def test_press_leads_straight_to_the_manufacturer_by_the_action(
     assert response.headers["Location"].startswith(f"{simulator.base_url}/reconnect?")
     assert calls_of(simulator)[before:] == ["get_device", "cue_resolve"]
     assert newest(customer).state == "open"
-    assert newest(customer).lapsed_after is not None
+    assert newest(customer).was_lapsed
     assert simulator.control.state()["rejected"] == []
 
 

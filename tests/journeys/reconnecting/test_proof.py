@@ -21,6 +21,7 @@ from tests.journeys.reconnecting.steps import (
     newest,
     page_of,
     press_reconnect,
+    two_days_pass,
 )
 from tests.journeys.test_proof_of_return import (
     ELSEWHERE,
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_renewed_login_is_proof_of_whose_device_it_is(
     customer: Customer, doubtful: Device, simulator: RunningSimulator
 ) -> None:
+    two_days_pass()
     lapse(simulator, doubtful)
     assert ELSEWHERE in customer.browser.get(reverse("devices")).content.decode()
 

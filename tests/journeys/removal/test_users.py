@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from onboarding.clients import podero_client
 from onboarding.flows import keeping, removal
 from onboarding.flows.discovery import Finding
 from onboarding.models import Consent, Device, OnboardingSession, PoderoUser
@@ -302,3 +303,53 @@ def test_look_that_ends_after_the_user_is_gone_leaves_nothing_to_be_done(
     assert not Device.objects.filter(podero_id=found.id).exists()
     ended = customer.browser.get(reverse("left")).context["ended"]
     assert (ended.is_all_off, ended.is_all_removed) == (True, True)
+
+
+def test_device_of_a_user_that_was_perhaps_made_is_switched_off_before_the_user_goes(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    """Podero had them already, with a device, when they agreed; of the user nothing was learnt."""
+    customer = Customer(make_customer())
+    user = customer.podero_user
+    client = podero_client()
+    there = client.create_user(email=user.email, external_user_id=user.external_user_id)
+    form = client.create_onboarding_session(
+        user_id=there.id,
+        language="en",
+        price_zone="AT",
+        is_smart_optimization_active=True,
+        success_url="https://portal.example/success",
+        cancel_url="https://portal.example/cancel",
+        device_type=None,
+    )
+    steered = simulator.control.complete(str(form.id))
+    simulator.control.arm("create_user", "reset_before", count=-1)
+    customer.opt_in()
+
+    leave(customer)
+    for minutes in (1, 3):
+        sweep_at(timezone.now() + timedelta(minutes=minutes))
+
+    assert simulator.control.requests_to("update_device"), "switched off"
+    assert not is_steered(simulator, Device.objects.get(podero_id=steered.device_id))
+    assert user_at_podero(simulator)["deleted_at"] is not None
+    user.refresh_from_db()
+    assert (user.is_removed, user.podero_id) == (True, None)
+
+
+def test_user_on_record_for_another_customer_is_not_removed(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    customer = Customer(make_customer())
+    user = customer.podero_user
+    there = podero_client().create_user(email=user.email, external_user_id=user.external_user_id)
+    make_customer(external_user_id="ANOTHER", podero_id=there.id)
+    simulator.control.arm("create_user", "reset_before", count=-1)
+    customer.opt_in()
+
+    leave(customer)
+    sweep_at(timezone.now() + timedelta(minutes=1))
+
+    assert user_at_podero(simulator)["deleted_at"] is None
+    user.refresh_from_db()
+    assert user.is_removed
