@@ -16,7 +16,7 @@ from redis.retry import Retry
 
 logger = logging.getLogger(__name__)
 
-# So long a process does without Redis before it tries again: no page waits for it twice.
+# So long a process, with all its threads, does without Redis before it tries again.
 AWAY_SECONDS = 5.0
 
 
@@ -26,12 +26,12 @@ def _else(otherwise: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
         def wrapper(self: RedisWhileItAnswers, *args: Any, **kwargs: Any) -> Any:
-            if time.monotonic() < self.away_until:
+            if time.monotonic() < RedisWhileItAnswers.away_until:
                 return otherwise
             try:
                 return method(self, *args, **kwargs)
             except (RedisError, OSError) as error:
-                self.away_until = time.monotonic() + AWAY_SECONDS
+                RedisWhileItAnswers.away_until = time.monotonic() + AWAY_SECONDS
                 logger.warning("Cache could not be reached", extra={"reason": type(error).__name__})
                 return otherwise
 
@@ -46,11 +46,13 @@ class RedisWhileItAnswers(RedisCache):
     As in any empty cache, `add` succeeds and `incr` raises ValueError.
     """
 
+    # Of the class: Django makes an instance for each thread.
+    away_until = 0.0
+
     def __init__(self, server: Any, params: dict[str, Any]) -> None:
         # One try: redis-py would go on for seconds.
         options = params.get("OPTIONS", {}) | {"retry": Retry(NoBackoff(), 0)}
         super().__init__(server, params | {"OPTIONS": options})
-        self.away_until = 0.0
 
     add = _else(otherwise=True)(RedisCache.add)
     set = _else(otherwise=None)(RedisCache.set)

@@ -176,6 +176,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 # Every so many seconds; what a sweep misses, the next one finds.
 SCHEDULED_JOBS = {
+    "have_a_token": 60,
     "free_stuck_claims": 60,
     "verify_due_returns": 30,
     "switch_due_devices": 30,

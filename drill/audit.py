@@ -260,12 +260,13 @@ def devices_have_their_owner(evidence: Evidence) -> Iterator[Breach]:
     numbers = {row["id"]: row["external_user_id"] for row in evidence.podero["users"]}
     for row in evidence.facts["devices"]:
         customer = evidence.customers.get(row["podero_user_id"])
-        if customer is None:
-            continue
         device = at_podero.get(row["podero_id"])
+        owner = numbers.get(device["user_id"]) if device else None
+        if customer is None and owner not in evidence.person_of:
+            continue
         if device is None:
             yield Breach("owner", _reference(evidence, row), "a device that Podero never had")
-        elif numbers.get(device["user_id"]) != customer["external_user_id"]:
+        elif customer is None or owner != customer["external_user_id"]:
             yield Breach("owner", _reference(evidence, row), "another customer's device")
 
 
@@ -369,6 +370,20 @@ def who_stays_is_optimized(evidence: Evidence) -> Iterator[Breach]:
         )
         if was_confirmed and not is_on:
             yield Breach("forgotten", _reference(evidence, row), "confirmed, but off at Podero")
+        if _was_brought_back(evidence, row, attempt) and not is_on:
+            yield Breach("forgotten", _reference(evidence, row), "brought back, but off at Podero")
+
+
+def _was_brought_back(evidence: Evidence, row: Row, attempt: Row) -> bool:
+    """Whether the browser that left came back naming the device, and no other browser ever came."""
+    own = [
+        each
+        for each in evidence.attempts.values()
+        if each["podero_user_id"] == attempt["podero_user_id"]
+    ]
+    is_named = attempt["returned_device_id"] == row["podero_id"]
+    is_matched = row["attempt_id"] == attempt["id"] and attempt["is_return_matched"] and is_named
+    return is_matched and all(each["foreign_return_at"] is None for each in own)
 
 
 def _both_agree_on_withdrawal(evidence: Evidence) -> Iterator[Breach]:

@@ -131,9 +131,14 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     bug(
-        "one answer that a device is gone is not believed",
+        "one answer that a device is gone is not believed, and not for ever",
         "left",
         ("flows/devices.py", "    if is_gone:\n", "    if True:\n"),
+        (
+            "models/devices.py",
+            "            is_recently_missed | Q(checked_at__lte=moment - WATCH_OVER),\n",
+            "            missing_since=None,\n",
+        ),
     ),
     bug(
         "what was confirmed is switched on",
@@ -175,6 +180,43 @@ BUGS: tuple[Bug, ...] = (
         "what was never opened expires",
         "not final",
         ("flows/expiry.py", "lambda: oldest.mark_expired(", "lambda: oldest.none().mark_expired("),
+    ),
+    bug(
+        "an end has its time",
+        "no reason",
+        (
+            "models/attempts.py",
+            "            event=event,\n            actor=Actor.CUSTOMER,\n            finished_at=at,\n",
+            "            event=event,\n            actor=Actor.CUSTOMER,\n",
+        ),
+    ),
+    bug(
+        "a device is kept for the customer that it was found for",
+        "owner",
+        (
+            "flows/keeping.py",
+            '            "podero_user": attempt.podero_user,\n',
+            '            "podero_user": PoderoUser.objects.order_by("pk")[0],\n',
+        ),
+        ("flows/keeping.py", "if device.podero_user_id != attempt.podero_user_id:", "if False:"),
+    ),
+    bug(
+        "Podero is told no fields that it does not know",
+        "rejected",
+        (
+            "podero/sessions.py",
+            '            "success_url": success_url,\n',
+            '            "success_url": success_url,\n            "zone": price_zone,\n',
+        ),
+    ),
+    bug(
+        "what is brought back in the same browser is switched on",
+        "forgotten",
+        (
+            "flows/keeping.py",
+            "            if is_returned and not is_doubtful:\n",
+            "            if False:\n",
+        ),
     ),
     bug(
         "every move is in the timeline",

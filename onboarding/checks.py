@@ -13,6 +13,7 @@ from django.template.loader import get_template
 from onboarding.models import consents
 
 MIN_SECRET_LENGTH = 32
+LONGEST_CALL_SECONDS = 10
 
 
 @checks.register(checks.Tags.templates)
@@ -46,6 +47,14 @@ def _unlikely_settings() -> Iterator[tuple[str, str]]:
         yield "W010", "THROTTLE is off: passwords may be guessed as fast as we can answer."
     if settings.IS_HTTPS and not settings.TRUSTED_PROXIES:
         yield "W011", "TRUSTED_PROXIES is 0: all who come through a proxy count as one address."
+    if settings.PODERO_TIMEOUT_SECONDS > LONGEST_CALL_SECONDS:
+        yield (
+            "W012",
+            (
+                f"PODERO_TIMEOUT_SECONDS is over {LONGEST_CALL_SECONDS}: a customer's press may take twice"
+                " as long, and a process that is told to stop waits for 20 seconds."
+            ),
+        )
     for name in ("BRAND_NAME", "SUPPORT_EMAIL", "PRIVACY_URL"):
         if not getattr(settings, name):
             yield "W004", f"{name} is not set: customers look for it."

@@ -124,7 +124,19 @@ def _token_source() -> podero.FixedToken | podero.ClientCredentialsToken:
     )
 
 
+def have_a_token() -> None:
+    """See to it that a token is at hand. Raises podero.PoderoError when there is none to be had."""
+    try:
+        podero_client().have_a_token()
+    except podero.Unauthorized:
+        # Whatever the status was: a server may say "bad request" to a wrong secret.
+        _note_refused()
+        raise
+
+
 _refused = threading.Event()
+# A process that begins does not know what those before it have noted.
+_refused.set()
 
 
 def is_refused() -> bool:
@@ -132,11 +144,15 @@ def is_refused() -> bool:
     return bool(shared_cache.get(_REFUSED_KEY))
 
 
+def _note_refused() -> None:
+    _refused.set()
+    with _without_cache():
+        shared_cache.set(_REFUSED_KEY, "yes", timeout=_REFUSED_SECONDS)
+
+
 def _note_credentials(endpoint: str, outcome: str) -> None:
     if outcome == podero.Code.UNAUTHORIZED:
-        _refused.set()
-        with _without_cache():
-            shared_cache.set(_REFUSED_KEY, "yes", timeout=_REFUSED_SECONDS)
+        _note_refused()
     elif outcome == "ok" and endpoint != "fetch_token" and _refused.is_set():
         _refused.clear()
         with _without_cache():

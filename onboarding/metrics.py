@@ -11,22 +11,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from onboarding.models import Breaker, Device, JobRun, Mail, OnboardingSession
+from onboarding.models import Breaker, Device, JobRun, Mail, OnboardingSession, PoderoUser
 from onboarding.states import AWAITING_DEVICE, State
 
 # More rows of a kind are not counted one by one.
 COUNTED_ROWS = 100_000
 KEPT_SECONDS = 10.0
+STUCK_AFTER = 5
 BREAKER_STATES = ("closed", "open", "half_open")
 
 # Each process writes its own file; the registry of the process itself is not asked.
@@ -92,6 +94,7 @@ def _read() -> list[Metric]:
         gauges = [
             _attempts(),
             *_queues(timezone.now()),
+            _stuck(),
             _jobs(),
             _breaker(timezone.now()),
             _mails(),
@@ -121,7 +124,7 @@ def _mails() -> Metric:
     return gauge
 
 
-def _count(rows: QuerySet[OnboardingSession] | QuerySet[Mail]) -> int:
+def _count(rows: QuerySet[Any]) -> int:
     return rows.order_by()[:COUNTED_ROWS].count()
 
 
@@ -163,6 +166,36 @@ def _queues(now: datetime) -> Iterator[Metric]:
         due_at = oldest(now)
         gauge.add_metric([kind], (now - due_at).total_seconds() if due_at else 0)
     yield gauge
+
+
+STUCK: dict[str, Callable[[], list[QuerySet[Any]]]] = {
+    "switches_off": lambda: [Device.objects.not_surely_off().filter(tries__gte=STUCK_AFTER)],
+    "returns": lambda: [
+        OnboardingSession.objects.filter(
+            state=State.RETURNED, next_try_at__isnull=False, tries__gte=STUCK_AFTER
+        )
+    ],
+    "removals": lambda: [
+        rows.filter(
+            Q(removal_due_at=None) | Q(removal_tries__gte=STUCK_AFTER),
+            removal_wanted_at__isnull=False,
+            removed_at=None,
+        )
+        for rows in (Device.objects.all(), PoderoUser.objects.all())
+    ],
+}
+"""What was tried again and again in vain, or given up. Such rows are not late, but due later."""
+
+
+def _stuck() -> Metric:
+    gauge = GaugeMetricFamily(
+        "onboarding_stuck",
+        f"Rows of a kind of work that were tried {STUCK_AFTER} times without success, or given up.",
+        labels=["kind"],
+    )
+    for kind, found in STUCK.items():
+        gauge.add_metric([kind], sum(_count(rows) for rows in found()))
+    return gauge
 
 
 def _jobs() -> Metric:

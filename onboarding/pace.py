@@ -1,4 +1,4 @@
-"""At most so many calls to Podero in any one second, over all processes.
+"""At most so many calls to Podero in each second of the clock, over all processes.
 
 Each second has a counter that a call adds itself to: in Redis for many machines, in a locked file
 for one. A process that cannot reach the counter keeps the ceiling by itself.

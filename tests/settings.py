@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "DATABASE_URL": os.environ.get("TEST_DATABASE") or f"sqlite:///{_folder}/db.sqlite3",
     "REDIS_URL": "",
     "WORKER_THREADS": "",
+    "PASSES_AT_ONCE": "",
     "WEB_THREADS": "",
     "LOG_FORMAT": "line",
     "METRICS_TOKEN": "",

@@ -20,8 +20,8 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from config.processes import forget_ended_processes
-from onboarding import metrics, tasks
-from onboarding.models import Breaker, JobRun, Mail, OnboardingSession
+from onboarding import metrics, podero, tasks
+from onboarding.models import Breaker, JobRun, Mail, OnboardingSession, PoderoUser
 from onboarding.states import State
 from tests.conftest import StartApp
 from tests.factories import make_attempt, make_consent, make_device
@@ -110,6 +110,33 @@ def test_gauges_say_what_the_database_holds() -> None:
     assert 0 <= value("onboarding_queue_age_seconds", series, kind="mails") < 30
     assert value(LAST, series, job="send_due_mails") == pytest.approx(now.timestamp(), abs=1)
     assert value(LAST, series, job="expire_due_attempts") == 0
+
+
+@pytest.mark.django_db
+def test_what_was_tried_in_vain_again_and_again_is_told_although_it_is_not_late() -> None:
+    """A device that stays on after its customer left is due only hours later each time."""
+    later = timezone.now() + timedelta(hours=6)
+    linked: dict[str, Any] = {
+        "attempt": make_attempt(state=State.LINKED, next_try_at=None),
+        "next_try_at": later,
+    }
+    make_device(**linked, is_optimization_in_doubt=True, tries=5)
+    make_device(**linked, is_optimization_active=True, tries=4)
+    make_device(
+        **linked, is_optimization_wanted=True, confirmed_at=later, tries=9
+    )  # to be switched on: nobody is steered who should not be
+    make_attempt(state=State.RETURNED, next_try_at=later, tries=5)
+    wanted: dict[str, Any] = {"removal_wanted_at": later}
+    make_device(**wanted, removal_due_at=None)
+    make_device(**wanted, removal_due_at=later, removal_tries=5)
+    make_device(**wanted, removal_due_at=later, removal_tries=1)
+    make_device(**wanted, removed_at=later)
+    PoderoUser.objects.filter(pk=make_attempt().podero_user_id).update(**wanted)
+
+    series = told()
+
+    found = {kind: value("onboarding_stuck", series, kind=kind) for kind in metrics.STUCK}
+    assert found == {"switches_off": 1, "returns": 1, "removals": 3}
 
 
 @pytest.mark.django_db
@@ -268,6 +295,11 @@ def named_in(text: str) -> set[str]:
     return set(re.findall(r"\bonboarding_[a-z_]+", text))
 
 
+def named_by(rules: str, label: str) -> set[str]:
+    found = re.findall(rf'{label}=~?"([\w|]+)"', rules)
+    return {name for each in found for name in each.split("|")}
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["monitoring.md", "alerts.yaml", "dashboard.json"])
 def test_each_metric_in_the_documents_exists(name: str) -> None:
@@ -297,10 +329,16 @@ def test_each_metric_is_in_the_documents() -> None:
 def test_labels_in_alerts_are_ones_that_are_told() -> None:
     rules = (ROOT / "docs" / "alerts.yaml").read_text()
 
-    kinds = set(re.findall(r'kind="(\w+)"', rules))
-    jobs = {job for each in re.findall(r'job=~?"([\w|]+)"', rules) for job in each.split("|")}
+    queues = set(re.findall(r'queue_age_seconds\{kind="(\w+)"', rules))
+    stuck = set(re.findall(r'stuck\{kind="(\w+)"', rules))
+    endpoints = named_by(rules, "endpoint")
+    outcomes = named_by(rules, "outcome")
+    jobs = named_by(rules, "job")
     states = set(re.findall(r'state="(\w+)"', rules))
-    assert kinds <= set(metrics.QUEUES)
+    assert queues == set(metrics.QUEUES)
+    assert stuck == set(metrics.STUCK)
+    assert all(name == "fetch_token" or hasattr(podero.PoderoClient, name) for name in endpoints)
+    assert outcomes <= {code.value for code in podero.Code}
     assert jobs <= set(our_settings.SCHEDULED_JOBS)
     assert states <= {*metrics.BREAKER_STATES, *State.values}
 

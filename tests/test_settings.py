@@ -210,6 +210,32 @@ def test_half_of_the_threads_may_wait_on_podero(load: Load) -> None:
     assert load(WEB_THREADS="20", PODERO_MAX_WAITING="3")["PODERO_MAX_WAITING"] == 3
 
 
+def test_what_waits_on_podero_is_shared_out_and_each_job_keeps_its_name(load: Load) -> None:
+    alone = load()
+    assert set(alone["CELERY_BEAT_SCHEDULE"]) == set(alone["SCHEDULED_JOBS"])
+    assert load(REDIS_URL="redis://localhost:6379/0")["PASSES_AT_ONCE"] == 4
+
+    schedule = load(PASSES_AT_ONCE="3")["CELERY_BEAT_SCHEDULE"]
+
+    assert set(alone["SCHEDULED_JOBS"]) <= set(schedule)
+    passes = [
+        each for each in schedule.values() if each["task"] == "onboarding.look_up_due_attempts"
+    ]
+    assert [each["kwargs"] for each in passes] == [{"number": n, "of": 3} for n in range(3)]
+    mails = [each for each in schedule.values() if each["task"] == "onboarding.send_due_mails"]
+    assert [each["kwargs"] for each in mails] == [{}]
+
+
+def test_database_that_vanishes_is_given_up_within_seconds(load: Load) -> None:
+    options = load(DATABASE_URL="postgres://app:secret@db/app")["DATABASES"]["default"]["OPTIONS"]
+
+    assert options["tcp_user_timeout"] == 10_000
+    idle_seconds = (
+        options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"]
+    )
+    assert idle_seconds <= 30
+
+
 def test_country_stands_for_its_price_zone(load: Load) -> None:
     assert load(PODERO_PRICE_ZONE="de")["PODERO_PRICE_ZONE"] == "DE_LU"
 

@@ -75,7 +75,11 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
     """
     rows = Device.objects.all() if among is None else among
     elsewhere = OnboardingSession.objects.that_brought_it_elsewhere()
+    # Most customers have never come back elsewhere, and need not be looked at one by one.
+    forms = OnboardingSession.objects.that_came_back_elsewhere().values("podero_user")
+    renewals = Reconnection.objects.that_came_back_elsewhere().values("device__podero_user")
     doubtful = proof.with_sign_ins(rows, came_back=()).filter(
+        Q(podero_user__in=forms) | Q(podero_user__in=renewals),
         Exists(elsewhere) | Q(is_let_in_elsewhere=True),
         confirmed_at__isnull=False,
         is_holder_proven=False,

@@ -22,7 +22,7 @@ from onboarding.flows import charging, devices, failures, keeping, schedule
 from onboarding.flows.discovery import Finding
 from onboarding.models import ChargeWish, Consent, Device, OnboardingSession, PoderoUser
 from onboarding.models.claims import CLAIM_LIFETIME
-from onboarding.models.devices import DeviceQuerySet
+from onboarding.models.devices import SURELY_OFF, DeviceQuerySet
 from onboarding.models.podero_users import PoderoUserQuerySet
 from onboarding.states import Actor, Event, FailureCode
 
@@ -116,9 +116,7 @@ def due_customers(*, now: datetime) -> PoderoUserQuerySet:
     """
     own = {"podero_user": OuterRef("pk")}
     attempts = OnboardingSession.objects.filter(**own)
-    there = Device.objects.filter(**own).exclude(
-        pk__in=Device.objects.off().filter(removed_at__isnull=False).values("pk")
-    )
+    there = Device.objects.filter(**own).exclude(SURELY_OFF, removed_at__isnull=False)
     return PoderoUser.objects.filter(
         ~Exists(there),
         ~Exists(attempts.that_may_bring_a_device(now=now)),

@@ -57,6 +57,10 @@ NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", "report": {}, "savings
 # How often it is read whether a device that Podero keeps, although it should go, is still off, and
 # whether one that Podero has not known for so long is there again.
 WATCH_OVER = timedelta(days=1)
+# Podero leaves it alone, as it should.
+SURELY_OFF = Q(
+    is_optimization_wanted=False, is_optimization_active=False, is_optimization_in_doubt=False
+)
 CHARGEABLE = (DeviceType.EV, DeviceType.WB)
 
 
@@ -74,11 +78,12 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
     def off(self) -> DeviceQuerySet:
         """Those that Podero surely leaves alone, as it should."""
-        return self.filter(
-            is_optimization_wanted=False,
-            is_optimization_active=False,
-            is_optimization_in_doubt=False,
-        )
+        return self.filter(SURELY_OFF)
+
+    def not_surely_off(self) -> DeviceQuerySet:
+        """Those to be left alone that Podero is still to be told about."""
+        is_on = Q(is_optimization_active=True) | Q(is_optimization_in_doubt=True)
+        return self.filter(is_on, is_optimization_wanted=False, next_try_at__isnull=False)
 
     def as_shown(self) -> DeviceQuerySet:
         """With all that a card tells, in one query."""
@@ -104,9 +109,9 @@ class DeviceQuerySet(models.QuerySet["Device"]):
             removed_at=None,
         )
         unread = unread.exclude(
+            SURELY_OFF,
             removal_wanted_at__isnull=False,
             checked_at__gt=moment - WATCH_OVER,
-            pk__in=self.off(),
         )
         return unread.filter(podero_user__podero_id__isnull=False).order_by("checked_at", "pk")
 
@@ -181,6 +186,11 @@ class Device(Removable, Claimable):
                 fields=["claimed_at"],
                 condition=Q(claimed_at__isnull=False),
                 name="device_claimed",
+            ),
+            models.Index(
+                fields=["podero_user"],
+                condition=Q(confirmed_at__isnull=False, is_holder_proven=False),
+                name="device_by_a_word",
             ),
         )
         constraints = (

@@ -88,6 +88,7 @@ class PoderoUser(Removable, Claimable):
         verbose_name = _("customer")
         verbose_name_plural = _("customers")
         indexes = (
+            *Removable.Meta.indexes,
             models.Index(
                 fields=["claimed_at"],
                 condition=models.Q(claimed_at__isnull=False),

@@ -58,6 +58,10 @@ class Calls:
         """What every call has to pass."""
         return self._transport.gate
 
+    def have_a_token(self) -> None:
+        """Fetch a token where none is at hand. Raises Unauthorized, Unavailable, UnexpectedReply."""
+        self._tokens.get()
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._transport.close()

@@ -66,6 +66,10 @@ class PoderoClient(UserCalls, SessionCalls, DeviceCalls, CueCalls, BoostCalls, S
         """Whether a call would be held back just now."""
         return self._calls.gate.is_shut
 
+    def have_a_token(self) -> None:
+        """Fetch a token where none is at hand. Raises Unauthorized, Unavailable, UnexpectedReply."""
+        self._calls.have_a_token()
+
     def close(self) -> None:
         """Close the pooled connections."""
         self._calls.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db.models import QuerySet
 
 from onboarding.flows import passes
-from onboarding.models import OnboardingSession
+from onboarding.models import OnboardingSession, Tally
 from onboarding.states import State
 from tests.factories import NOON, make_attempt
 
@@ -94,3 +96,43 @@ def test_batches_are_not_repeated_when_the_time_is_up(monkeypatch: pytest.Monkey
     monkeypatch.setattr(passes, "PASS_SECONDS", -1.0)
 
     assert passes.repeat(lambda: next(sizes)) == 2
+
+
+def test_passes_side_by_side_take_up_each_row_once_between_them() -> None:
+    attempts = [make_due(minutes) for minutes in range(7)]
+    taken: list[int] = []
+
+    def act(row: OnboardingSession, _at: datetime) -> bool:
+        taken.append(row.pk)
+        return True
+
+    counts = [
+        passes.take_up_each(passes.Share(number, of=3).out_of(due()), act, now=NOW)
+        for number in range(3)
+    ]
+
+    assert sorted(taken) == [attempt.pk for attempt in attempts]
+    assert max(counts) <= 3
+
+
+def test_rows_of_one_customer_fall_to_one_pass() -> None:
+    customer = make_attempt(state=State.OPEN, next_try_at=NOON).podero_user
+    for _attempt in range(4):
+        make_attempt(customer=customer, state=State.OPEN, next_try_at=NOON)
+
+    found = [
+        passes.Share(number, of=5).out_of(due(), by="podero_user_id").count() for number in range(5)
+    ]
+
+    assert sorted(found) == [0, 0, 0, 0, 5]
+
+
+def test_rows_are_deleted_a_batch_at_a_time(django_assert_num_queries: Any) -> None:
+    for _row in range(5):
+        Tally.objects.create(digest=uuid4().hex, started_at=NOON)
+
+    # Batches of two: each a look and a deletion, and a last look.
+    with django_assert_num_queries(7):
+        assert passes.delete_in_batches(Tally.objects.all()) == 5
+
+    assert not Tally.objects.exists()

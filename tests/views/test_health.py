@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import clients, health
+from onboarding import clients, health, tasks
 from onboarding.health import Part
 from onboarding.models import Breaker
 from tests.factories import make_customer
@@ -107,6 +107,24 @@ def test_credentials_that_podero_refuses_are_told_until_it_takes_them(
     assert ready()[1]["podero"] == "credentials refused"
 
     Customer(make_customer()).opt_in()
+    health.parts.cache_clear()
+    assert ready()[1]["podero"] == "ok"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("answer", ["http_400", "http_401", "http_403"])
+def test_wrong_secret_is_told_before_the_first_customer_comes(
+    podero_settings: Any, simulator: RunningSimulator, answer: str
+) -> None:
+    simulator.control.arm("token", answer, count=-1)
+    tasks.have_a_token()
+    assert ready()[1]["podero"] == "credentials refused"
+
+    simulator.control.clear_faults()
+    # Mended, and started anew: the processes that had noted it are gone.
+    clients._refused.set()
+    Customer(make_customer()).opt_in()
+
     health.parts.cache_clear()
     assert ready()[1]["podero"] == "ok"
 

@@ -268,7 +268,7 @@ def test_device_that_shows_late_is_kept_with_the_attempt_with_which_somebody_cam
 
     reads_anew(customer)
 
-    assert Device.objects.get(podero_id=done.device_id).attempt == attempt
+    assert Device.objects.get(podero_id=str(done.device_id)).attempt == attempt
     assert customer.attempt.state == "linked"
 
 

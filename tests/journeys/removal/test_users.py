@@ -331,7 +331,7 @@ def test_device_of_a_user_that_was_perhaps_made_is_switched_off_before_the_user_
         sweep_at(timezone.now() + timedelta(minutes=minutes))
 
     assert simulator.control.requests_to("update_device"), "switched off"
-    assert not is_steered(simulator, Device.objects.get(podero_id=steered.device_id))
+    assert not is_steered(simulator, Device.objects.get(podero_id=str(steered.device_id)))
     assert user_at_podero(simulator)["deleted_at"] is not None
     user.refresh_from_db()
     assert (user.is_removed, user.podero_id) == (True, None)
