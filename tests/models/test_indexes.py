@@ -52,7 +52,7 @@ def test_what_is_stuck_is_counted_by_an_index(kind: str) -> None:
         Reconnection.objects.due,
         ChargeWish.objects.due,
     ],
-    ids=str,
+    ids=["devices", "devices to remove", "customers to remove", "reconnections", "wishes"],
 )
 def test_what_is_due_is_found_by_an_index(due: Callable[..., Any]) -> None:
     assert not reads_all(due(now=timezone.now()))
