@@ -35,10 +35,10 @@ run: install
 	@$(BIN)/python -m scripts.run
 
 test: install
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-scaled: install
-	@$(BIN)/python -m tests.servers postgres -- $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m tests.servers postgres -- $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: install
 	@$(BIN)/python -m scripts.bench $(ARGS)

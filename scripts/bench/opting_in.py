@@ -10,8 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 from scripts.bench.browser import Answer, Browser, Customer, is_form, ready_customers
 from scripts.bench.figures import Measured, ms, p95
+from scripts.bench.profiling import where_time_goes
 from scripts.bench.world import World
 from scripts.journeys import BareCalls
+from tests.factories import make_customer
+from tests.journeys.customer import Customer as InProcess
 from tests.servers import RunningApp
 
 LATENCY_MS = 300
@@ -51,7 +54,18 @@ def fifty_at_once(world: World, is_small: bool) -> Measured:
                 f"{len(to_form)} of {AT_ONCE} straight to the form, p95 {ms(p95(to_form))}; the "
                 f"slowest of all redirects {ms(max(seconds for seconds, _answer in answers))}"
             )
+    measured.remarks.append(_profiled(world))
     return measured
+
+
+def _profiled(world: World) -> str:
+    """The press alone, in this process and without latency at Podero."""
+    world.work_in("pages")
+    world.simulator.control.settings(latency_ms=0)
+    customers = [InProcess(make_customer()) for _number in world.numbers(40)]
+    for customer in customers[:10]:
+        customer.opt_in()
+    return where_time_goes([customer.opt_in for customer in customers[10:]])
 
 
 def per_second(world: World, is_small: bool) -> Measured:

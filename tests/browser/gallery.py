@@ -288,7 +288,7 @@ PAGES = (
     Shown("linked", _customer("linked"), "Your device is linked"),
     Shown("linked-unconfirmed", _customer("linked-unconfirmed"), "Is this your device?"),
     Shown("linked-several", _customer("linked-several"), "Your linked devices"),
-    Shown("linked-before", _customer("linked-before"), "Your device is linked"),
+    Shown("linked-before", _customer("linked-before"), "A device was linked"),
     Shown("cancelled", _customer("cancelled"), "Nothing was linked"),
     Shown("cancelled-withdrawn", _customer("cancelled-withdrawn"), "Nothing was linked"),
     Shown("expired", _customer("expired"), "The time has run out"),

@@ -37,6 +37,7 @@ PAUSING = "tests/journeys/test_pausing.py::"
 CHARGING = "tests/journeys/test_charging.py::"
 MY_DEVICES = "tests/journeys/test_my_devices.py::"
 RECONNECTING = "tests/journeys/reconnecting/"
+LATE_SIGNS = RECONNECTING + "test_late_signs.py::"
 REMOVAL = "tests/journeys/removal/"
 LEAVING = "tests/journeys/test_leaving.py::"
 LEAVING_PAGES = "tests/views/test_leaving.py::"
@@ -200,6 +201,27 @@ CASES = (
         ("login renewed by somebody else where Podero names no account",
          RECONNECTING + "test_detours.py::test_sign_in_elsewhere_is_doubted_where_podero_names_no_account",
          RECONNECTED, ("reconnect: without a name of the account the way back tells",)),
+        ("login that begins to work after somebody else came back, with a way back of one's own from another account",
+         LATE_SIGNS + "test_login_that_begins_to_work_after_somebody_else_came_back_is_no_sign_of_the_customer[form]",
+         RECONNECTED, ("reconnect: what shows within a day after somebody came back elsewhere proves nothing",)),
+        ("another account behind another device than the one that is being signed in for",
+         LATE_SIGNS + "test_other_account_behind_another_device_than_the_one_of_the_sign_in_is_doubted[False]",
+         JOB, ("reconnect: another id is doubted whichever device somebody was sent to sign in for",)),
+        ("another account that a form has put behind a device",
+         LATE_SIGNS + "test_other_account_that_a_form_has_put_behind_a_device_is_doubted[after]",
+         RETURN, ("reconnect: another id is doubted where somebody may have finished a form",)),
+        ("one's own other account behind a device that is linked again",
+         LATE_SIGNS + "test_own_other_account_behind_a_device_that_is_linked_again_is_no_doubt",
+         RETURN, ("reconnect: a form that the customer came back from doubts no login",)),
+        ("device that shows late after somebody else came back",
+         LATE_SIGNS + "test_device_that_shows_late_is_switched_off_soon_after_it_does",
+         RETURN, ("return: what somebody has just linked is looked for until it shows",)),
+        ("the same, when the form has run out",
+         LATE_SIGNS + "test_device_that_shows_after_the_form_has_run_out_is_still_looked_for",
+         RETURN, ("return: it is looked for although the form has run out",)),
+        ("the same, beside a device linked before",
+         LATE_SIGNS + "test_device_that_shows_late_is_kept_with_the_attempt_with_which_somebody_came_back",
+         RETURN, ("return: it is kept with the attempt with which somebody came back",)),
         ("one answer with a gap when the form has run out",
          UNKNOWN + "test_attempt_does_not_run_out_on_one_answer_with_a_gap[False]", JOB,
          ("return: an answer with a gap ends nothing",)),
@@ -315,6 +337,9 @@ CASES = (
          ("devices: opening asks nobody",)),
         ("Podero away", MY_DEVICES + "test_podero_away_leaves_what_is_known_with_its_age", DEVICES,
          ("devices: what is known stays",)),
+        ("device that Podero has missed for a while",
+         MY_DEVICES + "test_device_that_podero_missed_for_a_while_is_found_again_without_anybody_looking[0]", JOB,
+         ("devices: one that Podero has missed is asked for again",)),
         ("\"Look again\"", MY_DEVICES + "test_looking_again_asks_podero_in_the_same_request", r".*/look/",
          ("devices: looking again asks",)),
         ("savings", MY_DEVICES + "test_savings_are_shown_with_period_and_unit", DEVICES, ("devices: savings are shown",)),
@@ -441,6 +466,12 @@ CASES = (
          ("leaving: one answer is not believed",)),
         ("user removed", REMOVAL + "test_users.py::test_user_is_gone_when_podero_says_so[204]", LEAVE,
          ("leaving: the user goes too",)),
+        ("user of whom nothing was known, with a device",
+         REMOVAL + "test_users.py::test_device_of_a_user_that_was_perhaps_made_is_switched_off_before_the_user_goes", LEAVE,
+         ("leaving: a user of whom nothing was known is on record before it goes",)),
+        ("device told of in the instant at which the user goes",
+         REMOVAL + "test_users.py::test_look_that_ends_after_the_user_is_gone_leaves_nothing_to_be_done", JOB,
+         ("leaving: nothing is undone for a user that Podero has removed",)),
         ("user refused", REMOVAL + "test_users.py::test_user_that_podero_refuses_to_remove_is_left_to_staff[403]", LEAVE,
          ("removal: a refusal comes to staff",)),
         ("user before the device is gone", REMOVAL + "test_users.py::test_user_stays_while_a_device_could_not_be_removed", LEAVE,

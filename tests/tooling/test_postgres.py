@@ -1,4 +1,7 @@
-"""SQLite ignores row locks, so what relies on them is run again on a real PostgreSQL."""
+"""SQLite ignores row locks, so what relies on them is run again on a real PostgreSQL.
+
+So is what asks the database in its own way. `make test-scaled` runs everything there.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,8 @@ from tests.servers import ROOT, RunningServer
 SUITES = [
     "tests/admin",
     "tests/journeys/reconnecting/test_newcomers.py",
-    "tests/journeys/test_coming_back.py",
-    "tests/journeys/test_leaving.py",
     "tests/models",
     "tests/races",
-    "tests/views/test_queries.py",
 ]
 
 
