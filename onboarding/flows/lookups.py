@@ -155,10 +155,9 @@ def _was_asked_in_vain(attempt: OnboardingSession, now: datetime) -> bool:
 def _second_look(attempt: OnboardingSession, now: datetime) -> datetime | None:
     """What else a login brings is there at once, or an hour later.
 
-    Where nobody has come back, the form may still be finished by somebody else.
+    Where nobody has come back, the form may still be finished by somebody else. What shows between
+    these is seen when the devices are read again.
     """
-    if attempt.came_back_elsewhere_since(now - LATE):
-        return _soon_again(attempt, now)
     when = (attempt.finished_at or now) + timedelta(hours=1)
     if now < when:
         return when

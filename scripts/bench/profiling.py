@@ -24,10 +24,8 @@ _PARTS = (
     ("/logging/", "logging"),
 )
 _WAITING = {
-    "recv_into": "waiting for Podero",
-    "wait": "waiting for PostgreSQL",
-    "poll": "waiting for PostgreSQL",
-    "select": "waiting for PostgreSQL",
+    ("~", "<method 'recv_into' of '_socket.socket' objects>"): "waiting for Podero",
+    ("/psycopg/connection.py", "wait"): "waiting for PostgreSQL",
 }
 _OTHER = "the rest"
 Place = tuple[str, int, str]
@@ -42,7 +40,7 @@ def where_time_goes(acts: Sequence[Callable[[], object]]) -> str:
     stats: dict[Place, tuple[int, int, float, float, dict[Place, tuple[int, int, float, float]]]]
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     for place, (_primitive, _calls, own, _total, callers) in stats.items():
-        waited_for = _waited_for(place[2])
+        waited_for = _waited_for(place)
         if place[0] != "~" or waited_for or not callers:
             seconds[waited_for or _part_of(place)] += own
             continue
@@ -55,8 +53,9 @@ def where_time_goes(acts: Sequence[Callable[[], object]]) -> str:
     return f"one of {len(acts)}, profiled: {ms(whole / len(acts))}; {shares}"
 
 
-def _waited_for(name: str) -> str | None:
-    return next((what for word, what in _WAITING.items() if f"'{word}' of" in name), None)
+def _waited_for(place: Place) -> str | None:
+    waits = ((what, path, name) for (path, name), what in _WAITING.items())
+    return next((what for what, path, name in waits if path in place[0] and name == place[2]), None)
 
 
 def _part_of(place: Place) -> str:
