@@ -192,13 +192,10 @@ SCHEDULED_JOBS = {
     "forget_what_ran_out": 3600,
     "erase_what_is_over": 3600,
 }
-# What waits on Podero is shared out among so many passes, which as many threads of the workers
-# do at one time.
+# What there may be much of, and waits on Podero, is shared out among so many passes, which as many
+# threads of the workers do at one time.
 _SHARED_JOBS = {
     "verify_due_returns",
-    "switch_due_devices",
-    "remove_due_devices",
-    "remove_due_customers",
     "look_up_due_attempts",
     "refresh_due_devices",
     "fetch_due_savings",
@@ -211,8 +208,9 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": f"onboarding.{name}",
         "schedule": seconds,
         "kwargs": {"number": number, "of": PASSES_AT_ONCE} if name in _SHARED_JOBS else {},
-        # A message that nobody took in time is of no use beside the next one.
-        "options": {"expires": seconds},
+        # A message that nobody took in time is of no use beside the next one; what a customer sets
+        # off goes first (with Redis the lower number does).
+        "options": {"expires": seconds, "priority": 9},
     }
     for name, seconds in SCHEDULED_JOBS.items()
     for number in range(PASSES_AT_ONCE if name in _SHARED_JOBS else 1)

@@ -205,9 +205,12 @@ def _jobs() -> Metric:
         labels=["job"],
     )
     known = dict(JobRun.objects.values_list("name", "succeeded_at"))
-    for job in sorted({*settings.SCHEDULED_JOBS, *known}):
-        moment = known.get(job)
-        gauge.add_metric([job], moment.timestamp() if moment else 0)
+    others = {name for name in known if name.partition("-")[0] not in settings.SCHEDULED_JOBS}
+    for job in sorted({*settings.SCHEDULED_JOBS, *others}):
+        # A job that is shared out is as late as the latest of its passes.
+        passes = [name for name in settings.CELERY_BEAT_SCHEDULE if name.partition("-")[0] == job]
+        moments = [known.get(name) for name in passes or [job]]
+        gauge.add_metric([job], min(moment.timestamp() if moment else 0 for moment in moments))
     return gauge
 
 

@@ -50,7 +50,8 @@ def remember_success(sender: Task[Any, Any], **_more: Any) -> None:
     """Keep when each scheduled task last did its work, for whoever watches."""
     job = sender.name.removeprefix("onboarding.")
     if job in settings.SCHEDULED_JOBS:
-        JobRun.record_success(job, at=timezone.now())
+        number = (sender.request.kwargs or {}).get("number", 0)
+        JobRun.record_success(f"{job}-{number}" if number else job, at=timezone.now())
 
 
 @shared_task(name="onboarding.verify_return")
@@ -122,9 +123,8 @@ def take_up_reconnection(*, reconnection_id: int, **_later: Any) -> None:
 
 
 @shared_task(name="onboarding.take_up_due_reconnections")
-def take_up_due_reconnections(*, number: int = 0, of: int = 1, **_later: Any) -> None:
-    share = Share(number, of)
-    sweep.take_up_due_reconnections(client=podero_client(), now=timezone.now(), share=share)
+def take_up_due_reconnections(**_later: Any) -> None:
+    sweep.take_up_due_reconnections(client=podero_client(), now=timezone.now())
 
 
 @shared_task(name="onboarding.verify_due_returns")
@@ -140,28 +140,24 @@ def look_up_due_attempts(*, number: int = 0, of: int = 1, **_later: Any) -> None
 
 
 @shared_task(name="onboarding.switch_due_devices")
-def switch_due_devices(*, number: int = 0, of: int = 1, **_later: Any) -> None:
+def switch_due_devices(**_later: Any) -> None:
     confirming.recall_doubtful_confirmations(now=timezone.now())
-    share = Share(number, of)
-    sweep.switch_due_devices(client=podero_client(), now=timezone.now(), share=share)
+    sweep.switch_due_devices(client=podero_client(), now=timezone.now())
 
 
 @shared_task(name="onboarding.remove_due_devices")
-def remove_due_devices(*, number: int = 0, of: int = 1, **_later: Any) -> None:
-    share = Share(number, of)
-    sweep.remove_due_devices(client=podero_client(), now=timezone.now(), share=share)
+def remove_due_devices(**_later: Any) -> None:
+    sweep.remove_due_devices(client=podero_client(), now=timezone.now())
 
 
 @shared_task(name="onboarding.remove_due_customers")
-def remove_due_customers(*, number: int = 0, of: int = 1, **_later: Any) -> None:
-    share = Share(number, of)
-    sweep.remove_due_customers(client=podero_client(), now=timezone.now(), share=share)
+def remove_due_customers(**_later: Any) -> None:
+    sweep.remove_due_customers(client=podero_client(), now=timezone.now())
 
 
 @shared_task(name="onboarding.charge_due_devices")
-def charge_due_devices(*, number: int = 0, of: int = 1, **_later: Any) -> None:
-    share = Share(number, of)
-    sweep.charge_due_devices(client=podero_client(), now=timezone.now(), share=share)
+def charge_due_devices(**_later: Any) -> None:
+    sweep.charge_due_devices(client=podero_client(), now=timezone.now())
 
 
 @shared_task(name="onboarding.fetch_due_savings")

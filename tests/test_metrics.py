@@ -222,6 +222,36 @@ def test_each_scheduled_task_leaves_when_it_succeeded() -> None:
     assert min(runs.values()) >= before
 
 
+@pytest.mark.django_db
+def test_job_that_is_shared_out_is_as_late_as_the_latest_of_its_passes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = timezone.now()
+    beat = our_settings.CELERY_BEAT_SCHEDULE
+    shares: dict[str, Any] = {f"look_up_due_attempts-{number}": {} for number in (1, 2)}
+    monkeypatch.setattr(our_settings, "CELERY_BEAT_SCHEDULE", beat | shares)
+    for name, minutes in (("look_up_due_attempts", 1), ("look_up_due_attempts-1", 50)):
+        JobRun.record_success(name, at=now - timedelta(minutes=minutes))
+    JobRun.record_success("look_up_due_attempts-7", at=now - timedelta(days=9))  # there once
+    assert value(LAST, job="look_up_due_attempts") == 0
+
+    JobRun.record_success("look_up_due_attempts-2", at=now)
+
+    metrics.forget_what_was_read()
+    expected = (now - timedelta(minutes=50)).timestamp()
+    assert value(LAST, job="look_up_due_attempts") == pytest.approx(expected, abs=1)
+    assert (LAST, frozenset({("job", "look_up_due_attempts-7")})) not in told()
+
+
+@pytest.mark.django_db
+def test_each_pass_leaves_when_it_succeeded() -> None:
+    task = current_app.tasks["onboarding.fetch_due_savings"]
+
+    task.apply(kwargs={"number": 2, "of": 3})
+
+    assert JobRun.objects.filter(name="fetch_due_savings-2").exists()
+
+
 def test_success_is_remembered_by_celerys_own_signal() -> None:
     from celery.signals import task_success  # noqa: PLC0415
 

@@ -224,6 +224,7 @@ def test_what_waits_on_podero_is_shared_out_and_each_job_keeps_its_name(load: Lo
     assert [each["kwargs"] for each in passes] == [{"number": n, "of": 3} for n in range(3)]
     mails = [each for each in schedule.values() if each["task"] == "onboarding.send_due_mails"]
     assert [each["kwargs"] for each in mails] == [{}]
+    assert {each["options"]["priority"] for each in schedule.values()} == {9}
 
 
 def test_database_that_vanishes_is_given_up_within_seconds(load: Load) -> None:

@@ -224,7 +224,7 @@ def _take_up_newcomers(
         if not proof.came_back_elsewhere_lately(customer, now=now):
             return
         _look_up_those_who_came_back(client, awaiting, now=now)
-    on_record = Device.objects.filter(podero_id__in=[found.id for found in newcomers])
+    on_record = Device.objects.for_customer(customer)
     known = set(on_record.values_list("podero_id", flat=True))
     findings = [Finding(found, is_named=False) for found in newcomers if found.id not in known]
     attempt = attempts.filter(state=State.LINKED).order_by("-pk").first()

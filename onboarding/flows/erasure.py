@@ -28,6 +28,7 @@ from onboarding.models import (
     Reconnection,
 )
 from onboarding.models.append_only import erase
+from onboarding.models.attempts import LATE
 
 Reason = Literal["not_asked", "steered", "linked", "being_removed", "form_open", "staff"]
 
@@ -83,7 +84,7 @@ def erase_customer(
         raise UnableToErase("staff")
     own = Device.objects.for_customer(customer)
     try:
-        if own.exists():
+        if own.present().exists():
             devices.read_devices(client=client, customer=customer, now=now)
     except podero.PoderoError as error:
         raise UnableToErase("not_asked") from error
@@ -126,7 +127,10 @@ def _refuse_while_a_form_is_open(customer: PoderoUser, *, now: datetime) -> None
     list(attempts.select_for_update().order_by("pk").values_list("pk", flat=True))
     last = attempts.that_may_bring_a_device(now=now).order_by("-expires_at").first()
     if last is not None:
-        raise UnableToErase("form_open", until=last.expires_at)
+        ends_at = last.expires_at
+        # What somebody has linked at the last moment is looked for until then.
+        until = ends_at + LATE if ends_at is not None and ends_at <= now else ends_at
+        raise UnableToErase("form_open", until=until)
 
 
 def _erase(customer: PoderoUser) -> Counter[str]:

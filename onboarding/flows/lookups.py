@@ -78,7 +78,7 @@ def _record_found(
 
 
 def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
-    if _has_run_out(attempt, now) and not attempt.came_back_elsewhere_since(now - LATE):
+    if _has_run_out(attempt, now) and not _may_yet_show(attempt, now):
         _end(attempt, FailureCode.RAN_OUT, now=now)
         return
     if attempt.state == State.LINKED:
@@ -132,6 +132,16 @@ def _is_another_awaited(attempt: OnboardingSession, now: datetime) -> bool:
 
 def _has_run_out(attempt: OnboardingSession, now: datetime) -> bool:
     return attempt.expires_at is None or now >= attempt.expires_at
+
+
+def _may_yet_show(attempt: OnboardingSession, now: datetime) -> bool:
+    """Whether what somebody has linked just before the form ran out may show only now.
+
+    What a linked attempt may yet bring is seen when the devices are read again.
+    """
+    is_recent = attempt.expires_at is not None and now < attempt.expires_at + LATE
+    came_lately = attempt.came_back_elsewhere_since(now - LATE)
+    return attempt.state != State.LINKED and is_recent and came_lately
 
 
 def _is_first_look_after_the_end(attempt: OnboardingSession, now: datetime) -> bool:

@@ -93,7 +93,8 @@ def delete_in_batches(rows: QuerySet[Row]) -> int:
 
     def delete_some() -> int:
         some = [found["pk"] for found in keys[:BATCH]]
-        deleted, _per_model = rows.model._default_manager.filter(pk__in=some).delete()
+        # Asked again: one of them may have become another wish meanwhile.
+        deleted, _per_model = rows.filter(pk__in=some).delete()
         return deleted
 
     return repeat(delete_some)

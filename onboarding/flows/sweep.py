@@ -57,11 +57,9 @@ def look_up_due_attempts(
     )
 
 
-def take_up_due_reconnections(
-    *, client: podero.PoderoClient, now: datetime, share: Share = WHOLE
-) -> int:
+def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> int:
     return passes.take_up_each(
-        share.out_of(Reconnection.objects.due(now=now).with_device()),
+        Reconnection.objects.due(now=now).with_device(),
         lambda found, at: reconnecting.take_up(client=client, reconnection=found, now=at),
         now=now,
         is_over=lambda: client.is_shut,
@@ -71,7 +69,7 @@ def take_up_due_reconnections(
 def switch_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     due = Device.objects.due(now=now).select_related("podero_user", "attempt")
     return passes.take_up_each(
-        share.out_of(due),
+        due,
         lambda device, at: devices.switch_optimization(client=client, device=device, now=at),
         now=now,
         is_over=lambda: client.is_shut,
@@ -109,7 +107,7 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime, share: Sh
 def charge_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     due = ChargeWish.objects.due(now=now).select_related("device__podero_user", "device__attempt")
     return passes.take_up_each(
-        share.out_of(due),
+        due,
         lambda wish, at: charging.carry_out(client=client, wish=wish, now=at),
         now=now,
         is_over=lambda: client.is_shut,
@@ -128,18 +126,16 @@ def fetch_due_savings(*, client: podero.PoderoClient, now: datetime, share: Shar
 
 def remove_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
     return passes.take_up_each(
-        share.out_of(removal.due_devices(now=now)),
+        removal.due_devices(now=now),
         lambda device, at: removal.remove_device(client=client, device=device, now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
 
 
-def remove_due_customers(
-    *, client: podero.PoderoClient, now: datetime, share: Share = WHOLE
-) -> int:
+def remove_due_customers(*, client: podero.PoderoClient, now: datetime) -> int:
     return passes.take_up_each(
-        share.out_of(removal.due_customers(now=now)),
+        removal.due_customers(now=now),
         lambda customer, at: removal.remove_customer(client=client, customer=customer, now=at),
         now=now,
         is_over=lambda: client.is_shut,

@@ -136,3 +136,23 @@ def test_rows_are_deleted_a_batch_at_a_time(django_assert_num_queries: Any) -> N
         assert passes.delete_in_batches(Tally.objects.all()) == 5
 
     assert not Tally.objects.exists()
+
+
+def test_row_that_has_become_another_meanwhile_is_not_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Read as old, and begun anew by a customer before it is deleted."""
+    tally = Tally.objects.create(digest=uuid4().hex, started_at=NOON)
+    old = Tally.objects.filter(started_at__lt=NOW)
+    repeat = passes.repeat
+
+    class Meddling(QuerySet[Tally]):
+        def delete(self) -> tuple[int, dict[str, int]]:
+            Tally.objects.filter(pk=tally.pk).update(started_at=NOW)
+            return super().delete()
+
+    monkeypatch.setattr(old, "__class__", Meddling)
+    monkeypatch.setattr(passes, "repeat", lambda batch: min(repeat(batch), 1))
+
+    assert passes.delete_in_batches(old) == 0
+    assert Tally.objects.filter(pk=tally.pk).exists()

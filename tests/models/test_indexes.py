@@ -22,7 +22,7 @@ def reads_all(rows: Any) -> bool:
     """Whether the database would go through a whole table."""
     if connection.vendor != "postgresql":
         plan = str(rows.order_by()[:10].explain())
-        return re.search(r"SCAN onboarding_\w+(?! USING)\b", plan) is not None
+        return re.search(r"SCAN (?:onboarding_\w+|[UV]\d+)\b(?! USING)", plan) is not None
     with connection.cursor() as cursor:
         # Of an empty table PostgreSQL would rather read all, whatever there is.
         cursor.execute("SET LOCAL enable_seqscan = off")

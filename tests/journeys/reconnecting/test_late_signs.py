@@ -254,6 +254,26 @@ def test_device_that_shows_after_the_form_has_run_out_is_still_looked_for(
     gets_nothing(customer, simulator, theirs.device_id)
 
 
+@pytest.mark.parametrize("hours", [1, 25])
+def test_attempt_that_has_run_out_is_not_looked_for_again_and_again(
+    customer: Customer, simulator: RunningSimulator, hours: int
+) -> None:
+    """Linked, or long over: although somebody keeps opening its address in a foreign browser."""
+    customer.opt_in()
+    attempt = customer.attempt
+    if hours == 1:
+        simulator.control.complete(str(attempt.podero_id))
+    stranger().get(path_of(success_address(simulator, attempt)))
+    worker_hears_of(attempt)
+    over = timezone.now() - timedelta(hours=hours)
+    OnboardingSession.objects.update(expires_at=over, finished_at=over, next_try_at=timezone.now())
+
+    sweep(client=podero_client(), now=timezone.now() + timedelta(minutes=2))
+
+    assert customer.attempt.state == ("linked" if hours == 1 else "expired")
+    assert customer.attempt.next_try_at is None
+
+
 def test_device_that_shows_late_is_kept_with_the_attempt_with_which_somebody_came_back(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
