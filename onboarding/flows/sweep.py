@@ -66,7 +66,7 @@ def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> 
     )
 
 
-def switch_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
+def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = Device.objects.due(now=now).select_related("podero_user", "attempt")
     return passes.take_up_each(
         due,
@@ -104,7 +104,7 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime, share: Sh
     return len(answered)
 
 
-def charge_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
+def charge_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     due = ChargeWish.objects.due(now=now).select_related("device__podero_user", "device__attempt")
     return passes.take_up_each(
         due,
@@ -124,7 +124,7 @@ def fetch_due_savings(*, client: podero.PoderoClient, now: datetime, share: Shar
     )
 
 
-def remove_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
+def remove_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     return passes.take_up_each(
         removal.due_devices(now=now),
         lambda device, at: removal.remove_device(client=client, device=device, now=at),
