@@ -31,7 +31,7 @@ from tests.journeys.removal.steps import (
     user_at_podero_by_id,
 )
 from tests.journeys.test_leaving import is_steered, leave, link_a_device
-from tests.simulator.launch import RunningSimulator
+from tests.simulator.launch import Completed, RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -305,11 +305,15 @@ def test_look_that_ends_after_the_user_is_gone_leaves_nothing_to_be_done(
     assert (ended.is_all_off, ended.is_all_removed) == (True, True)
 
 
-def test_device_of_a_user_that_was_perhaps_made_is_switched_off_before_the_user_goes(
-    podero_settings: Any, simulator: RunningSimulator
-) -> None:
-    """Podero had them already, with a device, when they agreed; of the user nothing was learnt."""
-    customer = Customer(make_customer())
+def agree_while_podero_breaks_off(customer: Customer, simulator: RunningSimulator) -> None:
+    """Nothing is learnt of the user."""
+    simulator.control.arm("create_user", "reset_before", count=-1)
+    customer.opt_in()
+    assert PoderoUser.objects.get(pk=customer.podero_user.pk).is_creation_in_doubt
+
+
+def already_steered(customer: Customer, simulator: RunningSimulator) -> Completed:
+    """Podero has them already, with a device that it steers, from before this app."""
     user = customer.podero_user
     client = podero_client()
     there = client.create_user(email=user.email, external_user_id=user.external_user_id)
@@ -322,9 +326,15 @@ def test_device_of_a_user_that_was_perhaps_made_is_switched_off_before_the_user_
         cancel_url="https://portal.example/cancel",
         device_type=None,
     )
-    steered = simulator.control.complete(str(form.id))
-    simulator.control.arm("create_user", "reset_before", count=-1)
-    customer.opt_in()
+    return simulator.control.complete(str(form.id))
+
+
+def test_device_of_a_user_that_was_perhaps_made_is_switched_off_before_the_user_goes(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    customer = Customer(make_customer())
+    steered = already_steered(customer, simulator)
+    agree_while_podero_breaks_off(customer, simulator)
 
     leave(customer)
     for minutes in (1, 3):
@@ -333,8 +343,31 @@ def test_device_of_a_user_that_was_perhaps_made_is_switched_off_before_the_user_
     assert simulator.control.requests_to("update_device"), "switched off"
     assert not is_steered(simulator, Device.objects.get(podero_id=str(steered.device_id)))
     assert user_at_podero(simulator)["deleted_at"] is not None
-    user.refresh_from_db()
+    user = PoderoUser.objects.get(pk=customer.podero_user.pk)
     assert (user.is_removed, user.podero_id) == (True, None)
+
+
+def test_worker_killed_once_it_knows_the_user_leaves_the_device_to_the_next_one(
+    podero_settings: Any, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = Customer(make_customer())
+    steered = already_steered(customer, simulator)
+    agree_while_podero_breaks_off(customer, simulator)
+    record = PoderoUser.record_podero_id
+
+    def record_and_die(self: PoderoUser, podero_id: uuid.UUID) -> bool:
+        record(self, podero_id)
+        raise SystemExit
+
+    with monkeypatch.context() as killed:
+        killed.setattr(PoderoUser, "record_podero_id", record_and_die)
+        with pytest.raises(SystemExit):
+            leave(customer)
+    for minutes in (1, 3):
+        sweep_at(timezone.now() + timedelta(minutes=minutes))
+
+    assert not is_steered(simulator, Device.objects.get(podero_id=str(steered.device_id)))
+    assert PoderoUser.objects.get(pk=customer.podero_user.pk).is_removed
 
 
 def test_user_on_record_for_another_customer_is_not_removed(
@@ -344,8 +377,7 @@ def test_user_on_record_for_another_customer_is_not_removed(
     user = customer.podero_user
     there = podero_client().create_user(email=user.email, external_user_id=user.external_user_id)
     make_customer(external_user_id="ANOTHER", podero_id=there.id)
-    simulator.control.arm("create_user", "reset_before", count=-1)
-    customer.opt_in()
+    agree_while_podero_breaks_off(customer, simulator)
 
     leave(customer)
     sweep_at(timezone.now() + timedelta(minutes=1))
