@@ -14,6 +14,7 @@ from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.models.attempts import LATE, OnboardingSessionQuerySet
+from onboarding.models.claims import is_recent
 from onboarding.states import Actor, Event, State
 
 logger = logging.getLogger(__name__)
@@ -204,10 +205,15 @@ def read_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: date
 
 def _look_up_those_who_came_back(
     client: podero.PoderoClient, awaiting: OnboardingSessionQuerySet, *, now: datetime
-) -> None:
+) -> bool:
+    """False while another process is looking for one of them: what is new is for it to keep."""
     lately = awaiting.that_came_back_elsewhere().filter(foreign_return_at__gt=now - LATE)
-    for attempt in lately.select_related("podero_user", "consent").order_by("pk"):
+    found = list(lately.select_related("podero_user", "consent").order_by("pk"))
+    if any(is_recent(attempt.claimed_at, now=now) for attempt in found):
+        return False
+    for attempt in found:
         lookups.look_up_attempt(client=client, attempt=attempt, now=now)
+    return True
 
 
 def _take_up_newcomers(
@@ -223,7 +229,8 @@ def _take_up_newcomers(
     if awaiting.exists():
         if not proof.came_back_elsewhere_lately(customer, now=now):
             return
-        _look_up_those_who_came_back(client, awaiting, now=now)
+        if not _look_up_those_who_came_back(client, awaiting, now=now):
+            return
     on_record = Device.objects.for_customer(customer)
     known = set(on_record.values_list("podero_id", flat=True))
     findings = [Finding(found, is_named=False) for found in newcomers if found.id not in known]

@@ -292,6 +292,27 @@ def test_device_that_shows_late_is_kept_with_the_attempt_with_which_somebody_cam
     assert customer.attempt.state == "linked"
 
 
+def test_device_that_is_read_of_while_a_worker_looks_for_it_is_left_to_that_worker(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(object_id_filled=False)
+    link(customer, simulator)
+    customer.opt_in(device_type="wb")
+    attempt = customer.attempt
+    stranger().get(path_of(success_address(simulator, attempt)))
+    worker_hears_of(attempt)
+    done = simulator.control.complete(str(attempt.podero_id), account="wallbox@example.com")
+    looking = customer.attempt
+    assert looking.claim(now=timezone.now())
+
+    reads_anew(customer)
+    looking.release(next_try_at=timezone.now())
+    sweep(client=podero_client(), now=timezone.now())
+
+    assert Device.objects.get(podero_id=str(done.device_id)).attempt == attempt
+    assert customer.attempt.state == "linked"
+
+
 def test_own_other_account_behind_a_device_that_is_linked_again_is_no_doubt(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
