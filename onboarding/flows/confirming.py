@@ -114,20 +114,16 @@ class _Word:
             return False
         if self.device.is_login_in_doubt:
             return True
-        if self.device.is_renewed_here:
-            return False
         return self.device.is_let_in_elsewhere or not self._has_come_back_with(self._elsewhere)
 
     @property
     def is_proof(self) -> bool:
         """Whether it shows for good that the customer signed in at the manufacturer.
 
-        It does where they have done so last, or where nothing else may have brought the device.
+        It does where nothing else may have brought the device.
         """
         if self.device.is_login_in_doubt:
             return False
-        if self.device.is_renewed_here:
-            return True
         brought = self._elsewhere or [self.device.attempt]
         if self.device.may_be_let_in or not self._has_come_back_with(brought):
             return False

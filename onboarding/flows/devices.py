@@ -190,11 +190,8 @@ def read_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: date
     for device in own:
         if device.podero_id in named:
             found = named[device.podero_id]
+            proof.judge_login(device, found, now=now)
             device.record_seen(found, at=now)
-            if proof.is_login_in_doubt(device, found, now=now):
-                proof.doubt_login(device, now=now)
-            elif device.stands_for_another(found):
-                device.rename_account(found)
         elif not device.is_removed:
             device.record_missing(at=now)
     known = {device.podero_id for device in own}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Min, Q
+from django.db.models import Min
 
 from onboarding import podero
 from onboarding.flows import proof
@@ -205,11 +205,8 @@ def _relink(
     if not was_to_go:
         return
     # What is told of it was not kept until now, so that another login would not have been noticed.
+    proof.judge_login(device, finding.device, now=now)
     device.record_seen(finding.device, at=now)
-    broken_off = Q(state=Reconnection.State.CANCELLED, foreign_return_at=None)
-    signed_in = Reconnection.objects.filter(device=device).that_anybody_may_finish()
-    if signed_in.exclude(broken_off).exists():
-        proof.doubt_login(device, now=now)
 
 
 def _linked_after(attempt: OnboardingSession, found: podero.Device, *, now: datetime) -> datetime:

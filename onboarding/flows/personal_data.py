@@ -97,7 +97,6 @@ HELD = (
             "state",
             "failure_code",
             "was_lapsed",
-            "is_shown",
             "started_at",
             "opened_at",
             "returned_at",

@@ -11,7 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Q
 
 from onboarding import podero
 from onboarding.flows import charging
@@ -48,43 +48,32 @@ def is_in_doubt(device: Device, attempt: OnboardingSession, *, is_told: bool = F
 def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) -> bool:
     """Whether somebody else may have signed in at the manufacturer since the customer did.
 
-    By the id there; by a browser that came back elsewhere from signing in where Podero names none,
-    or where that one was open already when the id was learnt.
+    The account with which it was linked is known by what Podero names there. Where nothing was
+    named when somebody was sent to sign in, one who came back elsewhere has left a doubt, and so
+    has one who may have signed in before it was linked again.
     """
+    if device.is_login_in_doubt and device.external_device_id != found.external_device_id:
+        return True
     if device.stands_for_another(found):
         return _may_another_have_signed_in(device.podero_user, now=now)
-    own = Reconnection.objects.filter(device=device)
-    matched = own.filter(is_return_matched=True)
-    signed_in_anew = matched.filter(state=Reconnection.State.RENEWED).that_are_shown()
-    elsewhere = own.that_came_back_elsewhere().filter(
-        ~Exists(signed_in_anew.filter(opened_at__gt=OuterRef("foreign_return_at") + LATE))
-    )
-    if found.external_device_id:
-        attempt = device.attempt
-        was_unnamed = Q(account_mark="")
-        elsewhere = elsewhere.filter(
-            Exists(
-                matched.filter(
-                    opened_at__lte=OuterRef("foreign_return_at"),
-                    finished_at__gte=OuterRef("opened_at"),
-                )
-            )
-            | was_unnamed
-            | Q(
-                opened_at__lte=device.linked_at,
-                foreign_return_at__gte=attempt.opened_at or attempt.started_at,
-            )
-        )
-    return elsewhere.exists()
+    unnamed = Reconnection.objects.filter(device=device, account_mark="").that_anybody_may_finish()
+    is_broken_off = Q(state=Reconnection.State.CANCELLED)
+    before_linking = Q(opened_at__lte=device.linked_at) & ~is_broken_off
+    return unnamed.filter(Q(foreign_return_at__isnull=False) | before_linking).exists()
 
 
 def _may_another_have_signed_in(customer: PoderoUser, *, now: datetime) -> bool:
-    """Whether a way to the manufacturer, for whatever device, may be gone by somebody else now."""
+    """Whether somebody may have, for whatever device, of whom Podero need not show all by now.
+
+    Who came back in the browser that left may have used another account as well.
+    """
     forms = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
     # What a form that ran out has done shows within a day.
     still_open = forms.that_may_bring_a_device(now=now - LATE).exclude(is_return_matched=True)
-    renewals = Reconnection.objects.for_customer(customer).that_anybody_may_finish()
-    is_open = still_open.exists() or renewals.exists()
+    renewals = Reconnection.objects.for_customer(customer).filter(opened_at__isnull=False)
+    lately = Q(finished_at__gt=now - LATE) | Q(foreign_return_at__gt=now - LATE)
+    signed_in = renewals.filter(lately) | renewals.that_anybody_may_finish()
+    is_open = still_open.exists() or signed_in.exists()
     return is_open or came_back_elsewhere_lately(customer, now=now)
 
 
@@ -99,34 +88,32 @@ def came_back_elsewhere_lately(customer: PoderoUser, *, now: datetime) -> bool:
 def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> DeviceQuerySet:
     """Tell of each device what is known of those who signed in at the manufacturer.
 
-    `is_renewed_here`: its login was renewed last, as Podero shows, by whoever came back in this
-    browser, which has `came_back` with these. `is_let_in_elsewhere`: it may have been brought by a
-    sign-in with which somebody came back, and not in this browser; `may_be_let_in`: or may yet
-    come back.
+    `is_let_in_elsewhere`: it may have been brought by a sign-in with which somebody came back, and
+    not in this browser, which has `came_back` with these; `may_be_let_in`: or may yet come back.
     """
-    references = list(came_back)
-    elsewhere = Reconnection.objects.exclude(reference__in=references).that_may_have_brought()
-    own = Reconnection.objects.filter(device=OuterRef("pk"), reference__in=references)
-    renewed = own.filter(state=Reconnection.State.RENEWED).that_are_shown()
+    elsewhere = Reconnection.objects.exclude(reference__in=list(came_back)).that_may_have_brought()
     return devices.annotate(
-        is_renewed_here=Exists(renewed.that_are_last()),
         is_let_in_elsewhere=Exists(elsewhere.that_came_back_elsewhere()),
         may_be_let_in=Exists(elsewhere.that_anybody_may_finish()),
     )
 
 
-def settle_login(device: Device, found: podero.Device, *, now: datetime) -> None:
-    """The customer has signed in where the browser was that came back: that leaves no doubt.
+def judge_login(device: Device, found: podero.Device, *, now: datetime) -> None:
+    """Doubt who stands behind it, or doubt that no more, by what Podero names now.
 
-    So where Podero names no account, and only who came back elsewhere can have left one.
+    That somebody has signed in shows nothing: any account would have led back as well.
     """
-    is_unnamed = not (device.external_device_id or found.external_device_id)
-    if is_unnamed and device.is_login_in_doubt and not is_login_in_doubt(device, found, now=now):
+    if is_login_in_doubt(device, found, now=now):
+        doubt_login(device, now=now)
+    elif device.is_login_in_doubt:
         device.settle_login()
+    elif device.stands_for_another(found):
+        device.rename_account(found)
 
 
 def doubt_login(device: Device, *, now: datetime) -> None:
-    """Another account may stand behind the device: only signing in there anew can clear that."""
+    """Another account may stand behind the device: it is off until Podero names the first again,
+    or until it is removed and linked again."""
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
         if device.doubt_login(at=now):

@@ -229,15 +229,9 @@ def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: da
     device = reconnection.device
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
-        is_shown = renewal.is_shown(reconnection, found)
-        if not reconnection.move(State.RENEWED, at=now, cue_id=None, is_shown=is_shown):
-            return
-        device.record_seen(found, at=now)
-        proof.settle_login(device, found, now=now)
-        set_out_at = reconnection.opened_at
-        is_theirs = reconnection.is_proof and device.record_holder(found, set_out_at=set_out_at)
-        if not is_theirs and device.stands_for_another(found):
-            proof.doubt_login(device, now=now)
+        if reconnection.move(State.RENEWED, at=now, cue_id=None):
+            proof.judge_login(device, found, now=now)
+            device.record_seen(found, at=now)
 
 
 def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: datetime) -> None:
@@ -246,17 +240,13 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
     try:
         with transaction.atomic():
             keeping.hold_consent(device.attempt)
-            changed = finding.changed
-            is_shown = changed is not None and renewal.is_shown(reconnection, changed)
-            if not reconnection.move(State.OTHER_DEVICE, at=now, is_shown=is_shown):
+            if not reconnection.move(State.OTHER_DEVICE, at=now):
                 return
             keeping.add_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
-            if changed is not None:
-                device.record_seen(changed, at=now)
+            if finding.changed is not None:
                 proof.recall(device, now=now)
-                is_proof, set_out_at = reconnection.is_proof, reconnection.opened_at
-                if not (is_proof and device.record_holder(changed, set_out_at=set_out_at)):
-                    proof.doubt_login(device, now=now)
+                proof.judge_login(device, finding.changed, now=now)
+                device.record_seen(finding.changed, at=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
         reconnection.move(State.NOT_RENEWED, at=now, failure_code=FailureCode.WITHDRAWN)

@@ -61,15 +61,6 @@ def mark_of(opened: podero.Device) -> str:
     return hash_of(opened.external_device_id) if opened.external_device_id else ""
 
 
-def is_shown(reconnection: Reconnection, found: podero.Device) -> bool:
-    """Whether the device itself shows that somebody has signed in.
-
-    Its login had lapsed and works, or it stands for another device than before. Otherwise an
-    account that has nothing to do with it might have been used just as well.
-    """
-    return _is_changed(reconnection, found) or _works_again(reconnection, found)
-
-
 def report(
     client: podero.PoderoClient,
     reconnection: Reconnection,

@@ -814,12 +814,6 @@ class Migration(migrations.Migration):
                         default=False, editable=False, verbose_name="login had lapsed"
                     ),
                 ),
-                (
-                    "is_shown",
-                    models.BooleanField(
-                        default=False, editable=False, verbose_name="Podero shows a sign-in"
-                    ),
-                ),
                 ("started_at", models.DateTimeField(editable=False, verbose_name="started")),
                 (
                     "opened_at",

@@ -130,8 +130,7 @@ class Device(Removable, Claimable):
     `is_named_by_session` tells that Podero's own session says that `attempt` brought it.
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
     browser came back from there. `login_doubted_at` is since when another account may stand behind
-    it, put there by whomever: only setting out to sign in there once more can prove it then, or,
-    where Podero names no account, signing in where the browser came back.
+    it, put there by whomever: until Podero names the one again with which it was linked.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -435,21 +434,15 @@ class Device(Removable, Claimable):
         Device.objects.filter(pk=self.pk).update(**fields)
         self._set(**fields)
 
-    def record_holder(
-        self, found: podero.Device | None = None, *, set_out_at: datetime | None = None
-    ) -> bool:
+    def record_holder(self, found: podero.Device | None = None) -> bool:
         """The customer has shown that the manufacturer's login, as `found` now, is theirs.
 
-        A doubt is cleared only by signing in anew, for which they `set_out_at` a later time. False
-        when there is one that is not, or when the device is to be removed.
+        False when that is in doubt, or when the device is to be removed.
         """
-        fields: dict[str, Any] = {"is_holder_proven": True, "login_doubted_at": None}
+        fields: dict[str, Any] = {"is_holder_proven": True}
         if found is not None and found.external_device_id:
             fields["external_device_id"] = found.external_device_id
-        is_clear = Q(login_doubted_at=None)
-        if set_out_at is not None:
-            is_clear |= Q(login_doubted_at__lt=set_out_at)
-        rows = Device.objects.filter(is_clear, pk=self.pk, removal_wanted_at=None)
+        rows = Device.objects.filter(pk=self.pk, login_doubted_at=None, removal_wanted_at=None)
         if not rows.update(**fields):
             return False
         self._set(**fields)
@@ -465,16 +458,11 @@ class Device(Removable, Claimable):
     def doubt_login(self, *, at: datetime) -> bool:
         """Another account may stand behind it than the one that it was linked with.
 
-        When that was first so stays. False when the customer has proved another one since this
-        copy was read.
+        When that was first so stays. False when the customer has linked it with another one since
+        this copy was read.
         """
         fields = {"is_holder_proven": False, "login_doubted_at": self.login_doubted_at or at}
-        rows = Device.objects.filter(
-            pk=self.pk,
-            external_device_id=self.external_device_id,
-            is_holder_proven=self.is_holder_proven,
-            login_doubted_at=self.login_doubted_at,
-        )
+        rows = Device.objects.filter(pk=self.pk, external_device_id=self.external_device_id)
         if not rows.update(**fields):
             return False
         self._set(**fields)
@@ -539,12 +527,13 @@ class Device(Removable, Claimable):
         An answer from before our last switch is left out. Optimization that is off although it
         is wanted is shown, not fought: the retailer or Podero may have switched it off. On without
         being wanted, it is to be switched off. The manufacturer's id stays, so that whoever reads
-        it next sees that another one stands behind it, until the customer has proved that login.
+        it next sees that another one stands behind it.
         Of a device that is to be removed only that it is there, and steered or not.
         """
         fields: dict[str, Any] = {"checked_at": at, "missing_since": None}
         if not self.is_removal_wanted:
-            told_id = "" if self.stands_for_another(found) else found.external_device_id
+            is_theirs = not (self.is_login_in_doubt or self.stands_for_another(found))
+            told_id = found.external_device_id if is_theirs else ""
             fields |= {
                 "manufacturer": found.manufacturer or self.manufacturer,
                 "model": found.model or self.model,

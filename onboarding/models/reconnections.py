@@ -5,14 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db import models, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.attempts import (
     IS_DEVICE_NAMED,
     LATE,
     SIGHTING_INTERVAL,
-    OnboardingSession,
 )
 from onboarding.models.claims import Claimable
 from onboarding.models.devices import Device
@@ -74,29 +73,6 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
             opened_at__lte=its("linked_at"),
         )
 
-    def that_are_shown(self) -> ReconnectionQuerySet:
-        """Those of which Podero itself shows that somebody signed in."""
-        return self.filter(is_shown=True)
-
-    def that_are_last(self) -> ReconnectionQuerySet:
-        """Those of which nobody else's sign-in can be what Podero shows of the device.
-
-        Nobody was sent there since; nor came back elsewhere, from there for any device of the same
-        customer or from a hosted form, so lately that it might show only now.
-        """
-        customer = OuterRef("device__podero_user")
-        others = Reconnection.objects.filter(device__podero_user=customer).exclude(
-            pk=OuterRef("pk")
-        )
-        forms = OnboardingSession.objects.filter(podero_user=customer)
-        later = Q(pk__gt=OuterRef("pk"), device=OuterRef("device"), opened_at__isnull=False)
-        may_show = Q(foreign_return_at__gte=OuterRef("opened_at") - LATE)
-        return self.filter(
-            ~Exists(others.filter(later)),
-            ~Exists(others.that_came_back_elsewhere().filter(may_show)),
-            ~Exists(forms.that_came_back_elsewhere().filter(may_show)),
-        )
-
     def with_device(self) -> ReconnectionQuerySet:
         return self.select_related("device__podero_user", "device__attempt__consent")
 
@@ -107,8 +83,7 @@ class Reconnection(Claimable):
     Of the token in the return addresses only the hash is kept, of Podero's action only its id:
     the secret in its link dies within the hour. `account_mark` is a digest of what the device was
     called at the manufacturer before, by which another account is noticed; `was_lapsed`, that the
-    login did not work then. `is_shown`: Podero itself shows that somebody has signed in, as a way
-    back alone does not, which can be had with any account.
+    login did not work then.
     """
 
     class State(models.TextChoices):
@@ -141,7 +116,6 @@ class Reconnection(Claimable):
     cue_id = models.UUIDField(null=True, blank=True, editable=False)
     account_mark = models.CharField(max_length=64, blank=True, editable=False)
     was_lapsed = models.BooleanField(_("login had lapsed"), default=False, editable=False)
-    is_shown = models.BooleanField(_("Podero shows a sign-in"), default=False, editable=False)
     started_at = models.DateTimeField(_("started"), editable=False)
     opened_at = models.DateTimeField(_("sent to sign in"), null=True, blank=True, editable=False)
     returned_at = models.DateTimeField(_("returned"), null=True, blank=True, editable=False)
@@ -179,13 +153,6 @@ class Reconnection(Claimable):
     @property
     def is_final(self) -> bool:
         return self.state not in self.UNFINISHED
-
-    @property
-    def is_proof(self) -> bool:
-        """Whether it shows that whoever left and came back in one browser has signed in, as the
-        last."""
-        own = Reconnection.objects.filter(pk=self.pk, is_return_matched=True)
-        return own.that_are_shown().that_are_last().exists()
 
     def claim_guard(self) -> dict[str, Any]:
         return {"state": self.state}

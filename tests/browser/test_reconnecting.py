@@ -83,10 +83,7 @@ def test_podero_away(lapsed: Person, simulator: RunningSimulator) -> None:
     lapsed.sees("Your device is connected again")
 
 
-@pytest.mark.parametrize("is_lapsed", [True, False])
-def test_device_in_doubt_is_shown_to_be_ones_own(
-    person: Person, meet: Meet, simulator: RunningSimulator, is_lapsed: bool
-) -> None:
+def test_device_in_doubt_is_had_by_linking_it_again(person: Person, meet: Meet) -> None:
     person.goes_to_podero("ev")
     stranger = meet()
     stranger.page.goto(person.page.url)
@@ -94,29 +91,13 @@ def test_device_in_doubt_is_shown_to_be_ones_own(
     stranger.comes_back()
     stranger.sees("Sign in")
     assert person.app.manage("sweep").returncode == 0
-    if is_lapsed:
-        person.app.sql(
-            "UPDATE onboarding_onboardingsession SET foreign_return_at = '2026-01-01 00:00:00'"
-            " WHERE foreign_return_at IS NOT NULL"
-        )
-        simulator.control.set_device(person.devices_at_podero[0]["id"], is_authenticated=False)
-        person.hears_from_podero()
     person.opens("/optimize/devices/")
     person.sees_text("in a browser in which you were not signed in")
 
-    if is_lapsed:
-        person.presses(BUTTON)
-        person.signs_in_at_tesla_again()
-        person.sees("Your device is connected again")
-        person.presses("Yes, this is my device")
-        person.sees("My devices")
-        assert person.app.manage("sweep").returncode == 0
-        person.has_one_working_device()
-    else:
-        person.page.locator("article.device").get_by_role("link", name="Remove this device").click()
-        person.presses("Remove this device")
-        person.sees("The device is removed")
-        person.goes_to_podero("ev")
-        person.links_tesla()
-        person.comes_back()
-        person.sees_it_working()
+    person.page.locator("article.device").get_by_role("link", name="Remove this device").click()
+    person.presses("Remove this device")
+    person.sees("The device is removed")
+    person.goes_to_podero("ev")
+    person.links_tesla()
+    person.comes_back()
+    person.sees_it_working()

@@ -368,7 +368,7 @@ def test_login_renewed_by_somebody_else_is_asked_about(
     assert "confirmation_recalled" in events_of(device.attempt)
     gets_nothing(customer, simulator, device.podero_id)
     asked = customer.browser.get(reverse("devices")).content.decode()
-    assert "signed in at the manufacturer with another account" in asked
+    assert "may now belong to another account" in asked
     assert reverse("confirm_device", args=[device.reference]) not in asked
 
     two_days_pass()

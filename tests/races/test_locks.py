@@ -16,7 +16,6 @@ from onboarding.flows import (
     proof,
     reconnecting,
     removal,
-    renewal,
     returning,
 )
 from onboarding.models import Device, OnboardingSession, Reconnection
@@ -26,7 +25,6 @@ from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
 from tests.races.test_races import at_once
 from tests.simulator.launch import Completed, RunningSimulator
-from tests.simulator.test_reconnecting import OTHER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,28 +161,3 @@ def test_browser_that_left_comes_back_between_the_question_and_its_answer(
     returning.verify_return(client=podero_client(), attempt=customer.attempt, now=timezone.now())
 
     assert Device.objects.get().is_confirmed == is_found
-
-
-def test_browser_that_left_comes_back_while_it_is_asked_who_signed_in(
-    customer: Customer, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    device = link(customer, simulator)
-    way_back = finish(press_reconnect(customer, device).headers["Location"], OTHER)
-    reconnecting.record_return(
-        reconnection=newest(customer), device_id=None, is_matched=False, now=timezone.now()
-    )
-    look = renewal.look
-
-    def looked(*args: Any) -> Any:
-        finding = look(*args)
-        customer.go(way_back)
-        return finding
-
-    monkeypatch.setattr(renewal, "look", looked)
-
-    row = Reconnection.objects.with_device().get()
-    reconnecting.take_up(client=podero_client(), reconnection=row, now=timezone.now())
-
-    assert newest(customer).state == "other_device"
-    device.refresh_from_db()
-    assert (device.is_login_in_doubt, device.is_confirmed) == (False, False)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import podero, tasks
+from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows import confirming, reconnecting
 from onboarding.models import Device, Reconnection
@@ -97,27 +96,6 @@ def test_word_said_while_the_login_is_put_in_doubt_neither_clears_it_nor_counts(
     assert (device.is_confirmed, device.is_optimization_wanted) == (False, False)
 
 
-def test_reading_begun_before_the_customer_proved_another_login_doubts_nothing(
-    customer: Customer, lapsed: Device, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    press_reconnect(customer)
-    Device.objects.update(checked_at=timezone.now() - timedelta(minutes=1))
-    read = podero.PoderoClient.list_devices
-
-    def renew_and_then_read(client: podero.PoderoClient, user_id: Any) -> list[podero.Device]:
-        monkeypatch.undo()
-        customer.go(finish(press_reconnect(customer).headers["Location"], OTHER))
-        customer.browser.post(reverse("confirm_device", args=[lapsed.reference]))
-        return read(client, user_id)
-
-    monkeypatch.setattr(podero.PoderoClient, "list_devices", renew_and_then_read)
-    tasks.refresh_devices(customer_id=customer.podero_user.pk)
-
-    device = Device.objects.get()
-    assert (device.is_login_in_doubt, device.is_holder_proven) == (False, True)
-    assert device.is_confirmed
-
-
 def test_double_click_makes_one_reconnection(
     customer: Customer, lapsed: Device, simulator: RunningSimulator
 ) -> None:
@@ -168,21 +146,19 @@ def test_check_that_lost_its_claim_records_nothing(
     assert events_of(customer.attempt).count("reconnected") == 1
 
 
-def test_browser_that_left_and_comes_back_during_the_check_is_proof(
+def test_browser_that_left_and_comes_back_during_the_check_has_finished(
     customer: Customer, lapsed: Device, simulator: RunningSimulator
 ) -> None:
     way_back = finish(press_reconnect(customer).headers["Location"])
     phone = Customer(customer.podero_user)
     simulator.control.arm("get_device", "http_503", count=1)
     phone.go(way_back)
-    Device.objects.update(is_holder_proven=False)
     found = Reconnection.objects.with_device().get()
     client: Any = Between("list_devices", lambda: customer.go(way_back))
 
     reconnecting.take_up(client=client, reconnection=found, now=timezone.now())
 
-    assert newest(customer).state == "renewed"
-    assert Device.objects.get().is_holder_proven
+    assert (newest(customer).state, newest(customer).is_return_matched) == ("renewed", True)
 
 
 def test_word_taken_back_while_a_return_is_taken_up_leaves_the_device_off(

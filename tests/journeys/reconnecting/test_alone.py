@@ -19,11 +19,10 @@ from tests.journeys.reconnecting.steps import (
     break_off,
     comes_back,
     finish,
-    lapse,
     press_reconnect,
     two_days_pass,
 )
-from tests.journeys.test_detours import is_steered, presses_everything, reads_anew
+from tests.journeys.test_detours import is_steered, presses_everything
 from tests.journeys.test_proof_of_return import path_of, sign_in, stranger
 from tests.simulator.launch import RunningSimulator
 from tests.simulator.test_reconnecting import OTHER
@@ -127,22 +126,6 @@ def test_old_way_back_that_is_visited_again_doubts_nothing(
     visited_long_ago()
 
     comes_back(older, customer)
-
-    sweep(client=podero_client(), now=timezone.now())
-    assert is_steered(simulator, device.podero_id)
-
-
-def test_other_name_after_a_sign_in_that_was_broken_off_is_cleared_by_one_that_was_not(
-    customer: Customer, simulator: RunningSimulator
-) -> None:
-    device = link(customer, simulator)
-    customer.go(break_off(press_reconnect(customer, device).headers["Location"]))
-    simulator.control.set_device(str(device.podero_id), external_device_id="5YJ3E1EA7KF000316")
-    reads_anew(customer)
-    lapse(simulator, device)
-
-    customer.go(finish(press_reconnect(customer, device).headers["Location"]))
-    presses_everything(customer)
 
     sweep(client=podero_client(), now=timezone.now())
     assert is_steered(simulator, device.podero_id)

@@ -19,7 +19,7 @@ from tests.journeys.reconnecting.test_newcomers import way_to_a_new_device
 from tests.journeys.reconnecting.test_patient_detours import OWN, held_at_podero
 from tests.journeys.removal.steps import comes_back_naming
 from tests.journeys.test_coming_back import success_address
-from tests.journeys.test_detours import gets_nothing, is_steered, presses_everything, reads_anew
+from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
 from tests.journeys.test_proof_of_return import path_of, stranger, worker_hears_of
 from tests.simulator.launch import RunningSimulator
 
@@ -68,25 +68,6 @@ def test_login_that_begins_to_work_after_somebody_else_came_back_is_no_sign_of_t
     comes_back_from_an_own_sign_in_while_the_login_begins_to_work(customer, simulator, device)
 
     gets_nothing(customer, simulator, device.podero_id)
-
-
-def test_login_that_lapses_days_after_somebody_else_came_back_is_renewed_by_the_customer(
-    customer: Customer, simulator: RunningSimulator
-) -> None:
-    customer.opt_in()
-    way_back = success_address(simulator, customer.attempt)
-    simulator.control.complete(str(customer.attempt.podero_id))
-    stranger().get(path_of(way_back))
-    worker_hears_of(customer.attempt)
-    device = Device.objects.get()
-    two_days_ago = timezone.now() - timedelta(days=2)
-    OnboardingSession.objects.update(foreign_return_at=two_days_ago)
-    lapse(simulator, device)
-
-    customer.go(finish(press_reconnect(customer, device).headers["Location"]))
-    presses_everything(customer)
-
-    assert is_steered(simulator, device.podero_id)
 
 
 @pytest.mark.parametrize(
@@ -167,6 +148,22 @@ def test_other_account_that_a_form_has_put_behind_a_device_is_doubted(
     reads_anew(customer)
 
     gets_nothing(customer, simulator, device.podero_id)
+
+
+def test_other_account_that_shows_after_the_browser_that_left_came_back_is_doubted(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Whoever came back in it may have used any account, and nothing but the first clears that."""
+    device = link(customer, simulator)
+    customer.go(finish(press_reconnect(customer, device).headers["Location"]))
+    simulator.control.set_device(str(device.podero_id), external_device_id="theirs")
+    reads_anew(customer)
+    gets_nothing(customer, simulator, device.podero_id)
+
+    with time_machine.travel(timezone.now() + timedelta(days=5), tick=True):
+        signed_in_anew = Customer(customer.podero_user)
+        reads_anew(signed_in_anew)
+        gets_nothing(signed_in_anew, simulator, device.podero_id)
 
 
 def test_other_name_for_a_device_is_no_doubt_where_all_ways_to_the_manufacturer_are_known(

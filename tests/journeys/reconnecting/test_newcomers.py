@@ -19,13 +19,11 @@ from tests.journeys.reconnecting.steps import (
     finish,
     lapse,
     press_reconnect,
-    two_days_pass,
 )
 from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
 from tests.journeys.test_patient_detours import age
 from tests.journeys.test_proof_of_return import (
     ACTIVATIONS,
-    confirm_by_hand,
     path_of,
     sign_in,
     stranger,
@@ -123,25 +121,6 @@ def test_sign_in_that_nobody_finished_bars_nothing_that_is_linked_later(
 
     sweep(client=podero_client(), now=timezone.now())
     assert is_steered(simulator, later.podero_id)
-
-
-def test_sign_in_that_always_ends_in_another_browser_is_proof_in_that_one(
-    customer: Customer, doubtful: Device, simulator: RunningSimulator
-) -> None:
-    """They leave in the portal's own app; the way back opens in the phone's browser."""
-    two_days_pass()
-    lapse(simulator, doubtful)
-    phone = stranger()
-    back = phone.get(path_of(finish(press_reconnect(customer).headers["Location"])))
-    sign_in(phone, customer, by_the_portal=False, at=back.headers["Location"])
-    confirm_by_hand(customer)
-    assert not Device.objects.get().is_confirmed, "the browser that left has seen nothing"
-
-    phone.post(reverse("confirm_device", args=[doubtful.reference]))
-
-    sweep(client=podero_client(), now=timezone.now())
-    assert Device.objects.get().is_holder_proven
-    assert is_steered(simulator, doubtful.podero_id)
 
 
 def test_doubt_that_a_sign_in_has_left_is_not_erased_before_its_device(
