@@ -221,8 +221,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 RETAIN_ATTEMPTS_DAYS = env.whole_number(
     "RETAIN_ATTEMPTS_DAYS", default=400, at_least=30, at_most=9999
 )
+# An attempt rests on its consent, so that this is no shorter.
 RETAIN_CONSENTS_DAYS = env.whole_number(
-    "RETAIN_CONSENTS_DAYS", default=1096, at_least=30, at_most=9999
+    "RETAIN_CONSENTS_DAYS",
+    default=max(1096, RETAIN_ATTEMPTS_DAYS),
+    at_least=RETAIN_ATTEMPTS_DAYS,
+    at_most=9999,
 )
 
 # --- Podero ---------------------------------------------------------------------------------

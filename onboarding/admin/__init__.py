@@ -8,8 +8,16 @@ from onboarding.admin.consents import ConsentAdmin
 from onboarding.admin.customers import CustomerAdmin
 from onboarding.admin.devices import DeviceAdmin
 from onboarding.admin.leaving_reasons import LeavingReasonAdmin
+from onboarding.admin.staff import StaffAdmin
 
 admin.site.site_title = admin.site.site_header = _("Podero onboarding: support")
 admin.site.index_title = _("What is on record")
 
-__all__ = ["AttemptAdmin", "ConsentAdmin", "CustomerAdmin", "DeviceAdmin", "LeavingReasonAdmin"]
+__all__ = [
+    "AttemptAdmin",
+    "ConsentAdmin",
+    "CustomerAdmin",
+    "DeviceAdmin",
+    "LeavingReasonAdmin",
+    "StaffAdmin",
+]

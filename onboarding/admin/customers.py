@@ -65,6 +65,7 @@ class CustomerAdmin(RemovableAdmin):
     )
     fields = (
         "external_user_id",
+        "name",
         "email",
         "podero_id",
         "is_creation_in_doubt",
@@ -76,6 +77,10 @@ class CustomerAdmin(RemovableAdmin):
         *REMOVAL_FIELDS,
     )
     inlines = (AttemptInline, DeviceInline, ConsentInline)
+
+    @admin.display(description=_("name"), empty_value="")
+    def name(self, customer: PoderoUser) -> str:
+        return customer.account.get_full_name()
 
     @admin.display(description=_("known to Podero"), boolean=True)
     def is_known_to_podero(self, customer: PoderoUser) -> bool:

@@ -59,7 +59,7 @@ def do_not_charge_now(*, device: Device, now: datetime) -> None:
 def take_back_unless_charging(*, device: Device, now: datetime) -> None:
     """For a device that is paused: nothing begins to charge later because of what was wished."""
     wish = ChargeWish.objects.filter(device=device, is_start=True).first()
-    waits = {"", Answer.ARMED, Answer.ACCEPTED}
+    waits = {"", Answer.ARMED, Answer.ACCEPTED, Answer.GAVE_UP}
     if device.reported.is_boost_armed or (wish is not None and wish.answer in waits):
         _take_back(device, now=now)
 

@@ -54,14 +54,15 @@ def linked_already(devices: Iterable[Device], device_type: str) -> list[Device]:
 
 
 def shares_cable_with(devices: Iterable[Device], device_type: str) -> list[Device]:
-    """Linked wallboxes where a car is to be linked, and the other way round."""
+    """Controlled wallboxes where a car is to be linked, and the other way round."""
     counterpart = {DeviceType.EV: DeviceType.WB, DeviceType.WB: DeviceType.EV}
     kind = counterpart.get(DeviceType(device_type)) if device_type else None
-    return linked_already(devices, kind) if kind else []
+    controlled = [each for each in devices if each.is_optimization_wanted]
+    return linked_already(controlled, kind) if kind else []
 
 
 def _is_here(device: Device) -> bool:
-    return device.standing not in {"withdrawn", "missing"}
+    return device.standing not in {"withdrawn", "missing", "being_removed"}
 
 
 def _counts(device: Device) -> bool:

@@ -30,7 +30,9 @@ from onboarding.models import (
 from onboarding.models.append_only import erase
 from onboarding.models.attempts import LATE
 
-Reason = Literal["not_asked", "steered", "linked", "being_removed", "form_open", "staff"]
+Reason = Literal[
+    "not_asked", "steered", "linked", "being_removed", "form_open", "perhaps_there", "staff"
+]
 
 
 class UnableToErase(Exception):
@@ -38,8 +40,8 @@ class UnableToErase(Exception):
 
     `reason`: Podero could not be asked; a device is steered or is to be; one is linked, paused or
     not, and nobody has asked Podero to remove it; Podero is still to remove something; a hosted
-    form may still bring a device (until `until`, where that is known); the account is a member of
-    staff's.
+    form may still bring a device (until `until`, where that is known); Podero may have made a user
+    without our learning of it; the account is a member of staff's.
     """
 
     def __init__(self, reason: Reason, *, until: datetime | None = None) -> None:
@@ -49,10 +51,17 @@ class UnableToErase(Exception):
 
 
 def export_customer(*, customer: PoderoUser, now: datetime) -> dict[str, Any]:
-    """Everything held about the customer; keys are left out."""
+    """Everything held about the customer; keys are left out.
+
+    So is by what a device that nobody has confirmed goes at its manufacturer: it may be a stranger's.
+    """
+    held_rows = {held.name: told_of(held, customer) for held in HELD}
+    for device in held_rows["devices"]:
+        if device["confirmed_at"] is None:
+            device["external_device_id"] = ""
     return {
         "exported_at": now,
-        **{held.name: told_of(held, customer) for held in HELD},
+        **held_rows,
         "sign_ins": [{"ends_at": session.expire_date} for session in sign_ins_of(customer)],
         "failed_sign_ins": [
             {
@@ -111,6 +120,8 @@ def _refuse_while_steered(customer: PoderoUser) -> None:
         raise UnableToErase("steered")
     if own.present().filter(removal_wanted_at=None, missing_since=None).exists():
         raise UnableToErase("linked")
+    if customer.is_creation_in_doubt and not customer.is_removal_wanted:
+        raise UnableToErase("perhaps_there")
     if own.filter(removal_due_at__isnull=False).exists() or (
         # Without its devices gone, the user is not asked about.
         customer.is_being_removed and not own.present().filter(removal_due_at=None).exists()

@@ -12,7 +12,7 @@ from onboarding import podero
 from onboarding.flows import proof
 from onboarding.flows.discovery import CLOCK_TOLERANCE, Finding
 from onboarding.models import Consent, Device, OnboardingSession, PoderoUser, Reconnection
-from onboarding.models.reports import Report
+from onboarding.models.devices import named_by
 from onboarding.states import Actor, Event, State
 
 
@@ -78,7 +78,9 @@ def accept_device(device: Device, *, found: podero.Device | None = None, now: da
     if found is not None and proof.is_login_in_doubt(device, found, now=now):
         proof.doubt_login(device, now=now)
     elif proof.has_rivals(device) or device.record_holder(found):
-        device.confirm(now=now)
+        is_theirs_now = device.confirm(now=now)
+        if is_theirs_now and found is not None:
+            device.record_seen(found, at=now)
 
 
 def add_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now: datetime) -> None:
@@ -171,9 +173,8 @@ def keep_device(
             "is_optimization_in_doubt": found.is_smart_optimization_active is None,
             "is_authenticated": found.is_authenticated is not False,
             "is_action_needed": found.is_action_needed,
-            "external_device_id": found.external_device_id,
+            **named_by(found),
             "connection_status": found.connection_status[:20],
-            "report": Report.of(found).as_json(),
             "checked_at": now,
             # Due at once where Podero steers, or may steer, what nobody has confirmed.
             "next_try_at": None if is_off else now,
@@ -204,7 +205,7 @@ def _relink(
     )
     if not was_to_go:
         return
-    # What is told of it was not kept until now, so that another login would not have been noticed.
+    # What is told of it was not taken over until now.
     proof.judge_login(device, finding.device, now=now)
     device.record_seen(finding.device, at=now)
 

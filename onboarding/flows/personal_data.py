@@ -32,7 +32,7 @@ from onboarding.models import (
 
 _OURS = "a number of this database that says nothing elsewhere"
 _KEY = "a key that would let whoever reads the file act as the customer"
-_DIGEST = "a digest of the manufacturer's id of the device, which is told there"
+_DIGEST = "a digest of the manufacturer's id of the device, by which another account is noticed"
 _WORK = "when background work looks at the row again"
 _REMOVAL = (
     "removal_wanted_at",
@@ -138,7 +138,7 @@ HELD = (
             "savings",
             "savings_asked_at",
         ),
-        _CLAIM | _REMOVING | {"podero_user": _OURS},
+        _CLAIM | _REMOVING | {"podero_user": _OURS, "account_mark": _DIGEST},
     ),
     Held(
         "attempts",

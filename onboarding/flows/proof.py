@@ -17,7 +17,7 @@ from onboarding import podero
 from onboarding.flows import charging
 from onboarding.models import Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.models.attempts import LATE
-from onboarding.models.devices import DeviceQuerySet
+from onboarding.models.devices import DeviceQuerySet, mark_of
 from onboarding.states import Actor, Event
 
 
@@ -46,34 +46,27 @@ def is_in_doubt(device: Device, attempt: OnboardingSession, *, is_told: bool = F
 
 
 def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) -> bool:
-    """Whether somebody else may have signed in at the manufacturer since the customer did.
+    """Whether another account may stand behind it than the one with which it was linked.
 
-    The account with which it was linked is known by what Podero names there. Where nothing was
-    named when somebody was sent to sign in, one who came back elsewhere has left a doubt, and so
-    has one who may have signed in before it was linked again.
+    That one is known by what Podero names. Who came back elsewhere from signing in has left a doubt
+    where Podero names none now, or not the one that it named when they were sent.
     """
-    if device.is_login_in_doubt and device.external_device_id != found.external_device_id:
+    told = mark_of(found)
+    if device.is_login_in_doubt and device.account_mark and device.account_mark != told:
         return True
     if device.stands_for_another(found):
         return _may_another_have_signed_in(device.podero_user, now=now)
-    unnamed = Reconnection.objects.filter(device=device, account_mark="").that_anybody_may_finish()
-    is_broken_off = Q(state=Reconnection.State.CANCELLED)
-    before_linking = Q(opened_at__lte=device.linked_at) & ~is_broken_off
-    return unnamed.filter(Q(foreign_return_at__isnull=False) | before_linking).exists()
+    elsewhere = Reconnection.objects.filter(device=device).that_came_back_elsewhere()
+    return elsewhere.exclude(account_mark=told).exists() if told else elsewhere.exists()
 
 
 def _may_another_have_signed_in(customer: PoderoUser, *, now: datetime) -> bool:
-    """Whether somebody may have, for whatever device, of whom Podero need not show all by now.
-
-    Who came back in the browser that left may have used another account as well.
-    """
+    """Whether a way to the manufacturer, for whatever device, may be gone by somebody else now."""
     forms = OnboardingSession.objects.for_customer(customer).filter(podero_id__isnull=False)
     # What a form that ran out has done shows within a day.
     still_open = forms.that_may_bring_a_device(now=now - LATE).exclude(is_return_matched=True)
-    renewals = Reconnection.objects.for_customer(customer).filter(opened_at__isnull=False)
-    lately = Q(finished_at__gt=now - LATE) | Q(foreign_return_at__gt=now - LATE)
-    signed_in = renewals.filter(lately) | renewals.that_anybody_may_finish()
-    is_open = still_open.exists() or signed_in.exists()
+    renewals = Reconnection.objects.for_customer(customer).that_anybody_may_finish()
+    is_open = still_open.exists() or renewals.exists()
     return is_open or came_back_elsewhere_lately(customer, now=now)
 
 
@@ -106,14 +99,13 @@ def judge_login(device: Device, found: podero.Device, *, now: datetime) -> None:
     if is_login_in_doubt(device, found, now=now):
         doubt_login(device, now=now)
     elif device.is_login_in_doubt:
-        device.settle_login()
+        device.settle_login(at=now)
     elif device.stands_for_another(found):
         device.rename_account(found)
 
 
 def doubt_login(device: Device, *, now: datetime) -> None:
-    """Another account may stand behind the device: it is off until Podero names the first again,
-    or until it is removed and linked again."""
+    """Another account may stand behind the device: until that is settled it is off."""
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
         if device.doubt_login(at=now):

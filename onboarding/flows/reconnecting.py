@@ -17,6 +17,7 @@ from django.urls import reverse
 from onboarding import podero
 from onboarding.flows import failures, keeping, proof, renewal, schedule, throttling
 from onboarding.models import Device, PoderoUser, Reconnection
+from onboarding.models.devices import mark_of
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
 from onboarding.states import FailureCode
 
@@ -105,12 +106,11 @@ def open_sign_in(*, client: podero.PoderoClient, reconnection: Reconnection, now
         opened_at=now,
         cue_id=opened.cue_id,
         next_try_at=now + LIFETIME,
-        account_mark=renewal.mark_of(opened.device),
+        account_mark=device.account_mark or mark_of(opened.device),
         was_lapsed=opened.device.is_authenticated is False,
     )
     if not is_ours:
         raise AlreadyReconnecting
-    reconnection.forget_account_of_removed()
     return opened.address
 
 

@@ -30,9 +30,10 @@ _signer = Signer(salt="onboarding.stop_reminders")
 
 @dataclass(frozen=True)
 class Standing:
-    """How a reminder that was asked for stands: taken back, sent, or planned."""
+    """How a reminder that was asked for stands: taken back, of no use any more, sent, or planned."""
 
     is_stopped: bool = False
+    is_dropped: bool = False
     sent_at: datetime | None = None
     planned_for: datetime | None = None
 
@@ -60,11 +61,14 @@ def plan_reminder(*, attempt: OnboardingSession, now: datetime) -> None:
 def standing_of(*, attempt: OnboardingSession) -> Standing | None:
     """What an unfinished attempt's page has to say of its reminder, if anything."""
     consent = attempt.consent
-    is_over = attempt.state not in (State.STARTED, State.OPEN) or consent.withdrawn_at is not None
-    if is_over or not consent.allows_reminder:
+    has_told = attempt.state in (State.CANCELLED, State.FAILED)
+    is_open = attempt.state in (State.STARTED, State.OPEN)
+    if not (is_open or has_told) or consent.withdrawn_at or not consent.allows_reminder:
         return None
     if attempt.podero_user.wants_no_reminder_of(consent):
         return Standing(is_stopped=True)
+    if has_told:
+        return Standing(is_dropped=True)
     mail = Mail.objects.filter(consent=consent, kind=Mail.Kind.REMINDER).first()
     if mail is None or (mail.sent_at is None and mail.next_try_at is None):
         return None

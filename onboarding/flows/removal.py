@@ -34,8 +34,8 @@ MAX_REFUSALS = 5
 PROMPT = timedelta(minutes=1)
 
 
-def want_device_removed(*, device: Device, now: datetime) -> bool:
-    """The customer wants one device gone: off, nothing to charge any more, then removed.
+def want_device_removed(*, device: Device, actor: Actor = Actor.CUSTOMER, now: datetime) -> bool:
+    """The customer, or time, wants one device gone: off, nothing to charge any more, then removed.
 
     False when that was so before.
     """
@@ -47,7 +47,7 @@ def want_device_removed(*, device: Device, now: datetime) -> bool:
         charging.take_back_if_asked(device=device, now=now)
         device.want_optimization(is_wanted=False, now=now)
         device.want_removal(now=now)
-        device.attempt.note(Event.REMOVAL_WANTED, at=now, actor=Actor.CUSTOMER)
+        device.attempt.note(Event.REMOVAL_WANTED, at=now, actor=actor)
     return True
 
 

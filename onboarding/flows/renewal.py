@@ -11,7 +11,7 @@ from onboarding import podero
 from onboarding.flows.discovery import CLOCK_TOLERANCE
 from onboarding.flows.discovery import Finding as Newcomer
 from onboarding.models import Device, Reconnection
-from onboarding.models.return_tokens import hash_of
+from onboarding.models.devices import mark_of
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,6 @@ def look(client: podero.PoderoClient, reconnection: Reconnection) -> Finding:
         return Finding(renewed=_read(client, device, user_id) or found)
     # The report is not taken, but that the login works again is plain to see.
     return Finding(renewed=found if _works_again(reconnection, found) else None)
-
-
-def mark_of(opened: podero.Device) -> str:
-    """By what another account behind the device is noticed later; empty where Podero names none."""
-    return hash_of(opened.external_device_id) if opened.external_device_id else ""
 
 
 def report(
@@ -120,5 +115,5 @@ def _works_again(reconnection: Reconnection, found: podero.Device) -> bool:
 
 
 def _is_changed(reconnection: Reconnection, found: podero.Device) -> bool:
-    before = reconnection.account_mark
-    return bool(before and found.external_device_id) and hash_of(found.external_device_id) != before
+    before, told = reconnection.account_mark, mark_of(found)
+    return bool(before and told) and told != before

@@ -2,7 +2,8 @@
 
 What hangs on something goes before it: devices that were removed or whose customers left, then
 attempts, then consents, then customers of whom nothing is left. A living consent keeps its
-customer, a living device its attempt. An agreement of which nothing has come, given by somebody
+customer, a living device its attempt; a device that Podero has not known for so long, or that
+nobody has called theirs, is to be removed. An agreement of which nothing has come, given by somebody
 who has not been here since, ends like one that was withdrawn; Podero is then asked to remove
 the user before the last is forgotten here.
 """
@@ -15,11 +16,12 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 
-from onboarding.flows import passes
+from onboarding.flows import passes, removal
 from onboarding.models import (
     Consent,
     Device,
@@ -30,7 +32,7 @@ from onboarding.models import (
     SessionEvent,
 )
 from onboarding.models.append_only import erase
-from onboarding.states import FINAL
+from onboarding.states import FINAL, Actor
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +62,13 @@ def erase_what_is_over(*, now: datetime) -> int:
             + _erase(_old_consents(withdrawn_before), now=now)
             + _erase(_lapsed_consents(withdrawn_before), now=now)
             + _erase_customers(before, now=now)
+            + _erase(LogEntry.objects.filter(action_time__lt=before), now=now)
         )
         erased.update(done)
         return done.total()
 
     passes.repeat(erase_batch)
+    passes.repeat(lambda: _give_up_devices(before, now=now))
     passes.repeat(lambda: _have_podero_forget(before, now=now))
     if erased:
         logger.info("Erased what is no longer needed", extra={"counts": dict(erased)})
@@ -77,7 +81,9 @@ def _old_events(before: datetime) -> QuerySet[SessionEvent]:
 
 def _old_reconnections(before: datetime) -> QuerySet[Reconnection]:
     doubt = _casts_doubt(customer="device__podero_user")
-    return Reconnection.objects.filter(~doubt, finished_at__lt=before, next_try_at=None)
+    return Reconnection.objects.filter(
+        ~doubt, finished_at__lt=before, next_try_at=None, device__login_doubted_at=None
+    )
 
 
 def _old_attempts(before: datetime) -> QuerySet[OnboardingSession]:
@@ -133,6 +139,19 @@ def _empty_customers(before: datetime) -> QuerySet[PoderoUser]:
         removal_due_at=None,
         account__is_staff=False,
         account__is_superuser=False,
+    )
+
+
+def _give_up_devices(before: datetime, *, now: datetime) -> int:
+    """Want devices removed that Podero has not known, or that nobody has called theirs, for so long.
+
+    Returns how many it were.
+    """
+    is_nobodys = Q(missing_since__lt=before) | Q(confirmed_at=None, linked_at__lt=before)
+    rows = Device.objects.present().filter(is_nobodys, removal_wanted_at=None)
+    batch = rows.select_related("podero_user", "attempt").order_by("pk")[:BATCH]
+    return sum(
+        removal.want_device_removed(device=device, actor=Actor.SYSTEM, now=now) for device in batch
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -27,9 +27,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """What one withdrawal ended, and how it stands at Podero by now."""
+    """What one withdrawal ended, and how it stands at Podero by now.
+
+    `is_past_records`: what it ended may have been erased since.
+    """
 
     at: datetime
+    is_past_records: bool
     consents: list[Consent]
     attempts: list[OnboardingSession]
     devices: list[Device]
@@ -104,6 +108,7 @@ def acknowledge(*, customer: PoderoUser, at: datetime, now: datetime) -> Acknowl
     )
     return Acknowledgement(
         at=at,
+        is_past_records=at < now - timedelta(days=settings.RETAIN_ATTEMPTS_DAYS),
         consents=consents,
         attempts=list(attempts.exclude(state=State.LINKED).order_by("started_at", "pk")),
         devices=list(own.select_related("attempt__consent").order_by("pk")),

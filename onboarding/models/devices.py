@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -52,8 +53,10 @@ ChargeState = Literal[
 ]
 # The device itself reports every 5 to 15 minutes at Podero.
 REPORTING_PERIOD = timedelta(minutes=15)
+# What is kept of a device while it is somebody's who has said so: it may be a stranger's before.
+NOTHING_REPORTED: dict[str, Any] = {"report": {}, "savings": {}}
 # What is kept of a device while it is linked, and for nothing after that.
-NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", "report": {}, "savings": {}}
+NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", **NOTHING_REPORTED}
 # How often it is read whether a device that Podero keeps, although it should go, is still off, and
 # whether one that Podero has not known for so long is there again.
 WATCH_OVER = timedelta(days=1)
@@ -131,6 +134,8 @@ class Device(Removable, Claimable):
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
     browser came back from there. `login_doubted_at` is since when another account may stand behind
     it, put there by whomever: until Podero names the one again with which it was linked.
+    `account_mark` is a digest of what Podero called it at the manufacturer then, kept for that also
+    while it is to be removed; empty where Podero named nothing.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -148,6 +153,7 @@ class Device(Removable, Claimable):
     manufacturer = models.CharField(_("manufacturer"), max_length=255, blank=True)
     model = models.CharField(_("model"), max_length=255, blank=True)
     external_device_id = models.CharField(_("manufacturer's id"), max_length=255, blank=True)
+    account_mark = models.CharField(max_length=64, blank=True, editable=False)
     linked_at = models.DateTimeField(_("linked"))
     linked_after = models.DateTimeField(_("linked at the earliest"))
     confirmed_at = models.DateTimeField(_("confirmed by the customer"), null=True, blank=True)
@@ -324,8 +330,14 @@ class Device(Removable, Claimable):
 
     @property
     def may_take_back_charge(self) -> bool:
-        """What is only asked for or armed can be taken back; a wallbox also stops charging."""
-        stoppable = {"asking", "armed", "accepted"}
+        """What is only asked for or armed can be taken back; a wallbox also stops charging.
+
+        So can what was perhaps heard, and what Podero has not taken back when it was asked to.
+        """
+        stoppable = {"asking", "armed", "accepted", "gave_up"}
+        wish = getattr(self, "charge_wish", None)
+        if wish is not None and not wish.is_start:
+            stoppable |= {"refused"}
         if self.device_type == DeviceType.WB:
             stoppable |= {"started", "requested", "ongoing"}
         return self.may_be_charged and self.charge_state in stoppable
@@ -342,7 +354,11 @@ class Device(Removable, Claimable):
     def is_waiting_for_podero(self) -> bool:
         """Whether something that the customer wished has yet to show."""
         is_charge_awaited = self.charge_state in {"asking", "taking_back", "requested"}
-        return self.standing in {"starting", "pausing"} or is_charge_awaited
+        is_to_go_off = self.is_switch_pending and not self.is_optimization_wanted
+        is_switching = self.standing in {"starting", "pausing"} or (
+            self.standing == "needs_customer" and is_to_go_off
+        )
+        return is_switching or is_charge_awaited
 
     def pause(self, *, now: datetime) -> bool:
         """The customer wants it left alone; False when that had been said before."""
@@ -429,6 +445,7 @@ class Device(Removable, Claimable):
             fields |= {
                 "confirmed_at": None,
                 "is_optimization_wanted": False,
+                **NOTHING_REPORTED,
             }
         fields |= NOT_TO_BE_REMOVED
         Device.objects.filter(pk=self.pk).update(**fields)
@@ -440,8 +457,8 @@ class Device(Removable, Claimable):
         False when that is in doubt, or when the device is to be removed.
         """
         fields: dict[str, Any] = {"is_holder_proven": True}
-        if found is not None and found.external_device_id:
-            fields["external_device_id"] = found.external_device_id
+        if found is not None:
+            fields |= named_by(found)
         rows = Device.objects.filter(pk=self.pk, login_doubted_at=None, removal_wanted_at=None)
         if not rows.update(**fields):
             return False
@@ -452,7 +469,6 @@ class Device(Removable, Claimable):
         """State the wish, and forget what has been told of the device: that is not needed now."""
         super().want_removal(now=now)
         Device.objects.filter(pk=self.pk).update(**NOTHING_TOLD)
-        self.reconnections.update(account_mark="")
         self._set(**NOTHING_TOLD)
 
     def doubt_login(self, *, at: datetime) -> bool:
@@ -462,29 +478,31 @@ class Device(Removable, Claimable):
         this copy was read.
         """
         fields = {"is_holder_proven": False, "login_doubted_at": self.login_doubted_at or at}
-        rows = Device.objects.filter(pk=self.pk, external_device_id=self.external_device_id)
+        rows = Device.objects.filter(pk=self.pk, account_mark=self.account_mark)
         if not rows.update(**fields):
             return False
         self._set(**fields)
         return True
 
-    def settle_login(self) -> None:
-        """No other account stands behind it after all. Nothing changes when that was doubted anew."""
-        rows = Device.objects.filter(pk=self.pk, login_doubted_at=self.login_doubted_at)
+    def settle_login(self, *, at: datetime) -> None:
+        """No other account stands behind it after all, as was read `at`; an older answer shows nothing."""
+        rows = Device.objects.filter(
+            pk=self.pk, login_doubted_at=self.login_doubted_at, checked_at__lte=at
+        )
         if rows.update(login_doubted_at=None):
             self._set(login_doubted_at=None)
 
     def rename_account(self, found: podero.Device) -> None:
         """Podero names it differently at the manufacturer, and nobody was sent to sign in there."""
-        told_id = found.external_device_id
         rows = Device.objects.filter(
             pk=self.pk,
-            external_device_id=self.external_device_id,
+            account_mark=self.account_mark,
             removal_wanted_at=None,
             login_doubted_at=None,
         )
-        if told_id and rows.update(external_device_id=told_id):
-            self._set(external_device_id=told_id)
+        fields = named_by(found)
+        if fields and rows.update(**fields):
+            self._set(**fields)
 
     def recall_confirmation(self, *, now: datetime) -> bool:
         """Ask again whose it is, and have it switched off.
@@ -497,6 +515,7 @@ class Device(Removable, Claimable):
             "is_optimization_in_doubt": True,
             "next_try_at": now,
             "tries": 0,
+            **NOTHING_REPORTED,
         }
         rows = Device.objects.filter(pk=self.pk, confirmed_at__isnull=False)
         if not rows.filter(is_holder_proven=self.is_holder_proven).update(**fields):
@@ -528,21 +547,21 @@ class Device(Removable, Claimable):
         is wanted is shown, not fought: the retailer or Podero may have switched it off. On without
         being wanted, it is to be switched off. The manufacturer's id stays, so that whoever reads
         it next sees that another one stands behind it.
-        Of a device that is to be removed only that it is there, and steered or not.
+        Of a device that is to be removed only that it is there, and steered or not; of one that
+        nobody has confirmed nothing that it reports.
         """
         fields: dict[str, Any] = {"checked_at": at, "missing_since": None}
         if not self.is_removal_wanted:
-            is_theirs = not (self.is_login_in_doubt or self.stands_for_another(found))
-            told_id = found.external_device_id if is_theirs else ""
             fields |= {
                 "manufacturer": found.manufacturer or self.manufacturer,
                 "model": found.model or self.model,
                 "is_authenticated": found.is_authenticated is not False,
                 "is_action_needed": found.is_action_needed,
-                "external_device_id": told_id or self.external_device_id,
                 "connection_status": found.connection_status[:20],
-                "report": Report.of(found).as_json(),
+                "report": Report.of(found).as_json() if self.is_confirmed else {},
             }
+            if not (self.is_login_in_doubt or self.stands_for_another(found)):
+                fields |= named_by(found)
         if found.is_smart_optimization_active is not None:
             fields["is_optimization_active"] = found.is_smart_optimization_active
             if found.is_smart_optimization_active and not self.is_optimization_wanted:
@@ -558,17 +577,29 @@ class Device(Removable, Claimable):
 
     def stands_for_another(self, found: podero.Device) -> bool:
         """Whether another device at the manufacturer hides behind the one that was linked."""
-        kept, told = self.external_device_id, found.external_device_id
+        kept, told = self.account_mark, mark_of(found)
         return bool(kept and told) and kept != told
 
     def stands_for_the_same(self, found: podero.Device) -> bool:
         """Whether Podero names the same device at the manufacturer as it did before."""
-        return bool(self.external_device_id) and self.external_device_id == found.external_device_id
+        return bool(self.account_mark) and self.account_mark == mark_of(found)
 
     def record_missing(self, *, at: datetime) -> None:
         """Podero no longer names the device; when that was first seen stays."""
         Device.objects.filter(pk=self.pk, missing_since=None).update(missing_since=at)
         Device.objects.filter(pk=self.pk).update(checked_at=at)
+
+
+def mark_of(found: podero.Device) -> str:
+    """By what another account behind the device is noticed later; empty where Podero names none."""
+    named = found.external_device_id
+    return hashlib.sha256(named.encode()).hexdigest() if named else ""
+
+
+def named_by(found: podero.Device) -> dict[str, str]:
+    """What is kept of the name that Podero tells; nothing where it tells none."""
+    named = found.external_device_id
+    return {"external_device_id": named, "account_mark": mark_of(found)} if named else {}
 
 
 def makers_of(devices: Iterable[Device]) -> list[str]:

@@ -81,8 +81,8 @@ class Reconnection(Claimable):
     """One try of a customer to renew the manufacturer's login of a device that is linked.
 
     Of the token in the return addresses only the hash is kept, of Podero's action only its id:
-    the secret in its link dies within the hour. `account_mark` is a digest of what the device was
-    called at the manufacturer before, by which another account is noticed; `was_lapsed`, that the
+    the secret in its link dies within the hour. `account_mark` is the device's when the customer
+    was sent, by which another account is noticed; `was_lapsed`, that the
     login did not work then.
     """
 
@@ -179,11 +179,6 @@ class Reconnection(Claimable):
             )
         self._set(**fields)
         return True
-
-    def forget_account_of_removed(self) -> None:
-        """The device may be wanted removed since it was read: then nothing told of it is kept."""
-        rows = Reconnection.objects.filter(pk=self.pk, device__removal_wanted_at__isnull=False)
-        rows.update(account_mark="")
 
     def match_return(self) -> None:
         """The browser that left came back while what another one brought is being checked."""

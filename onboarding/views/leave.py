@@ -22,12 +22,15 @@ _REASON_GIVEN = "reason_given"
 @customer_required
 def leave(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
     """The second of two steps; the first is the link on every page."""
+    has_consented = customer.consents.filter(withdrawn_at=None).exists()
+    has_left = customer.withdrawn_at is not None
     if request.method == "POST":
+        if not has_consented and not has_left:
+            return redirect("leave")
         withdrawal.withdraw(customer=customer, now=timezone.now())
         undo_at_podero(customer)
         return redirect("left")
-    has_consented = customer.consents.filter(withdrawn_at=None).exists()
-    if not has_consented and customer.withdrawn_at is not None:
+    if has_left and not has_consented:
         return redirect("left")
     devices = list(Device.objects.for_customer(customer).present().order_by("pk"))
     return render(

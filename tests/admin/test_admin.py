@@ -163,3 +163,24 @@ def test_even_a_superuser_cannot_rewrite_history(
     assert admin_client.post(delete, {"post": "yes"}).status_code == 403
     attempt.refresh_from_db()
     assert attempt.state == State.CANCELLED
+
+
+def test_account_of_a_customer_is_nobodys_to_change_or_to_sign_in_with(
+    admin_client: Client, attempt: OnboardingSession
+) -> None:
+    account = attempt.podero_user.account
+    password = {
+        "password1": "made-up-Word-81",
+        "password2": "made-up-Word-81",
+        "usable_password": "true",
+    }
+
+    listed = admin_client.get(reverse("admin:auth_user_changelist")).content.decode()
+    for name in ("auth_user_password_change", "auth_user_change", "auth_user_delete"):
+        admin_client.post(reverse(f"admin:{name}", args=[account.pk]), password)
+
+    before = account.password
+    account.refresh_from_db()
+    assert account.password == before
+    assert account.get_username() not in listed
+    assert "admin" in listed

@@ -27,7 +27,7 @@ def test_withdraw_in_two_steps(person: Person) -> None:
     person.sees("You have withdrawn")
     person.sees_text(f"customer number {person.customer.number}")
     expect(person.page.locator("main time")).to_have_attribute("datetime", _A_MOMENT)
-    person.sees_text("Podero has confirmed that optimization is off, and that nothing of yours")
+    person.sees_text("Podero has confirmed that optimization is off, and that it has removed")
     person.sees_text("Tesla: sign in to your Tesla account")
 
     (device,) = person.devices_at_podero
@@ -56,7 +56,7 @@ def test_withdrawing_while_podero_is_down(person: Person) -> None:
     assert person.app.manage("sweep").returncode == 0
 
     person.opens("/optimize/leave/done/")
-    person.sees_text("Podero has confirmed that optimization is off, and that nothing of yours")
+    person.sees_text("Podero has confirmed that optimization is off, and that it has removed")
 
 
 def test_removing_one_device_without_script(meet: Meet) -> None:

@@ -134,7 +134,9 @@ def everything_of(number: str) -> PoderoUser:
     )
     withdrawal.withdraw(customer=customer, now=NOON)
     # Leaving has emptied it; here a row is to be full.
-    Device.objects.filter(pk=device.pk).update(external_device_id=f"serial-{number}")
+    Device.objects.filter(pk=device.pk).update(
+        external_device_id=f"serial-{number}", confirmed_at=NOON
+    )
     return customer
 
 
@@ -417,3 +419,25 @@ def test_erasure_is_refused_while_podero_does_not_tell_how_devices_stand(
 
     simulator.control.clear_faults()
     assert "Podero still has user" in run("erase_customer", "NUMBER4711")
+
+
+def test_export_tells_not_by_what_a_device_of_perhaps_somebody_else_goes() -> None:
+    device = make_device(external_device_id="VIN-1")
+    own = make_device(attempt=device.attempt, external_device_id="VIN-2", confirmed_at=NOON)
+
+    told = json.loads(run("export_customer", device.podero_user.external_user_id))
+
+    ids = {row["reference"]: row["external_device_id"] for row in told["devices"]}
+    assert ids == {str(device.reference): "", str(own.reference): "VIN-2"}
+
+
+def test_user_whom_podero_may_have_made_is_asked_about_before_all_is_forgotten(
+    podero_settings: Any,
+) -> None:
+    customer = make_customer()
+    PoderoUser.objects.update(is_creation_in_doubt=True)
+
+    with pytest.raises(CommandError, match=r"Podero may have a user of theirs; use --withdraw"):
+        run("erase_customer", customer.external_user_id, "--no-input")
+
+    assert PoderoUser.objects.exists()

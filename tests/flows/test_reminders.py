@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from onboarding.flows import expiry, mails, opt_in, passes, reminders, withdrawal
 from onboarding.letters import MailServer
@@ -364,3 +366,17 @@ def test_token_outlives_a_new_key_whose_forerunner_is_kept(settings: Any) -> Non
     settings.SECRET_KEY = "n" * 50
 
     assert reminders.customer_of(token) == attempt.podero_user
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED])
+def test_page_says_that_no_reminder_comes_about_what_has_ended(
+    client: Client, state: State
+) -> None:
+    customer = make_customer()
+    consent = make_consent(customer, allows_reminder=True)
+    attempt = make_attempt(customer=customer, consent=consent, state=state)
+    client.force_login(attempt.podero_user.account)
+
+    text = client.get(reverse("attempt", args=[attempt.reference])).content.decode()
+
+    assert "we send none about this" in text

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -261,3 +262,39 @@ def test_what_is_left_when_the_time_is_up_is_erased_by_the_next_job(
     assert OnboardingSession.objects.count() == 1
     job()
     assert OnboardingSession.objects.count() == 0
+
+
+def test_what_staff_did_is_not_kept_for_ever() -> None:
+    staff = User.objects.create_user("staff", is_staff=True)
+    entry = LogEntry.objects.create(user=staff, object_repr="4711-A", action_flag=CHANGE)
+    LogEntry.objects.filter(pk=entry.pk).update(action_time=NOON)
+
+    erase_what_is_over(now=NOON + timedelta(days=399))
+    assert LogEntry.objects.count() == 1
+    erase_what_is_over(now=OVER)
+
+    assert LogEntry.objects.count() == 0
+    assert counts()["admin.LogEntry"] == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_given_up"),
+    [
+        ({"confirmed_at": NOON, "missing_since": NOON}, True),
+        ({"confirmed_at": None}, True),
+        ({"confirmed_at": NOON}, False),
+    ],
+    ids=["gone at Podero", "called nobody's", "somebody's"],
+)
+def test_device_that_is_nobodys_for_so_long_is_to_be_removed(
+    fields: dict[str, Any], is_given_up: bool
+) -> None:
+    device = make_device(**fields, is_optimization_wanted=bool(fields["confirmed_at"]))
+
+    erase_what_is_over(now=NOON + timedelta(days=399))
+    assert not Device.objects.get(pk=device.pk).is_removal_wanted
+    erase_what_is_over(now=OVER)
+
+    device.refresh_from_db()
+    assert device.is_removal_wanted == is_given_up
+    assert device.is_optimization_wanted != is_given_up

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onboarding.models import ChargeWish
+from onboarding.models import ChargeWish, Device
 from tests.journeys.cards import (
     charge,
     charge_at_podero,
@@ -312,3 +312,35 @@ def test_answer_is_forgotten_when_it_has_been_read(
     sweep_after(minutes=61)
 
     assert ChargeWish.objects.count() == 0
+
+
+def test_taking_back_that_podero_refuses_is_said_and_can_be_tried_again(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    charge(customer, device)
+    simulator.control.arm("boost", "http_403", count=1)
+
+    do_not_charge(customer, device)
+
+    text = page(customer)
+    assert "Podero did not take it back" in text
+    assert "You can start charging" not in text
+    do_not_charge(customer, device)
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+
+
+def test_pausing_takes_back_what_was_perhaps_heard(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    charge(customer, device)
+    simulator.control.set_device(str(device.podero_id), is_plugged_in=False)
+    ChargeWish.objects.update(answer=ChargeWish.Answer.GAVE_UP)
+    Device.objects.update(report={})
+    assert "Do not charge now" in page(customer)
+
+    pause(customer, device)
+    sweep_after(minutes=1)
+
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is False

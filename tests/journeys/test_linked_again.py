@@ -81,8 +81,8 @@ def test_page_says_where_the_question_is_about_what_was_linked_once_more(
 def test_doubted_device_is_had_again_by_removing_and_linking_it(
     customer: Customer, simulator: RunningSimulator, doubt: str, status: int
 ) -> None:
-    """Whether Podero removes it or not; but not where it stays, with a login that somebody else may
-    have put behind it."""
+    """With the account of before, where somebody came back elsewhere; and whether Podero removes it
+    or not."""
     simulator.control.settings(device_delete_status=status)
     if doubt == "attempt":
         customer.opt_in()
@@ -90,7 +90,7 @@ def test_doubted_device_is_had_again_by_removing_and_linking_it(
         stranger().get(path_of(done.redirect_url))
         worker_hears_of(customer.attempt)
     else:
-        link(customer, simulator)
+        before = link(customer, simulator).external_device_id
         way_back = finish(press_reconnect(customer).headers["Location"], OTHER)
         if doubt == "login":
             comes_back(way_back, customer)
@@ -104,15 +104,29 @@ def test_doubted_device_is_had_again_by_removing_and_linking_it(
     if status == 200:
         customer.go(str(simulator.control.complete(str(customer.attempt.podero_id)).redirect_url))
     else:
+        if doubt == "login":
+            simulator.control.set_device(str(device.podero_id), external_device_id=before)
         comes_back_naming(customer, simulator, device)
     again = Device.objects.get(attempt=customer.attempt)
-    if status != 200 and doubt != "attempt":
-        gets_nothing(customer, simulator, again.podero_id)
-        assert 'href="#help"' in shown_to(customer)
-        return
     sweep(client=podero_client(), now=timezone.now())
 
     assert is_steered(simulator, again.podero_id)
+
+
+def test_device_behind_which_another_account_stays_is_not_had_by_removing_and_linking_it(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Podero removes nothing, and names that account still."""
+    simulator.control.settings(device_delete_status=405)
+    device = link(customer, simulator)
+    comes_back(finish(press_reconnect(customer).headers["Location"], OTHER), customer)
+    remove(customer, device)
+    customer.opt_in()
+
+    comes_back_naming(customer, simulator, device)
+
+    gets_nothing(customer, simulator, device.podero_id)
+    assert 'href="#help"' in shown_to(customer)
 
 
 def shown_to(customer: Customer) -> str:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from onboarding.models import Device
 from tests.factories import make_customer
-from tests.journeys.cards import link, page, pause, sweep_after
+from tests.journeys.cards import link, page, pause, remove, sweep_after
 from tests.journeys.customer import Customer
 from tests.journeys.test_leaving import is_steered
 from tests.simulator.launch import RunningSimulator
@@ -305,3 +305,76 @@ def test_device_that_podero_has_not_known_for_long_is_asked_for_once_a_day(
     sweep_after(hours=8)
 
     assert len(simulator.control.requests_to("list_devices")) == asked
+
+
+def test_nothing_that_a_device_reports_is_kept_before_its_owner_has_said_so(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """It may be a stranger's car, of which the customer must not learn when it is at home."""
+    customer.opt_in()
+    done = simulator.control.complete(str(customer.attempt.podero_id))
+    simulator.control.set_device(str(done.device_id), is_plugged_in=True)
+    customer.press_check()
+    sweep_after(minutes=16)
+    assert Device.objects.get().report == {}
+    status = customer.browser.get(reverse("devices_status")).json()["state"]
+    simulator.control.set_device(str(done.device_id), is_plugged_in=False)
+    sweep_after(minutes=33)
+    assert customer.browser.get(reverse("devices_status")).json()["state"] == status
+
+    customer.go(str(done.redirect_url))
+
+    sweep_after(minutes=50)
+    assert Device.objects.get().reported.cable == "unplugged"
+
+
+def test_report_is_there_as_soon_as_the_customer_is_back(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    assert link(customer, simulator).report != {}
+
+
+def test_pause_that_podero_has_not_confirmed_is_not_said_to_be_one(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), is_authenticated=False)
+    sweep_after(minutes=16)
+    simulator.control.arm("update_device", "http_503", count=-1)
+
+    pause(customer, device)
+
+    text = page(customer)
+    assert "Until then Podero may still control it" in text
+    assert "It stays paused" not in text
+    assert Device.objects.get().is_waiting_for_podero
+
+
+def test_two_of_which_neither_is_confirmed_are_not_said_to_be_controlled(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    for account in ("first@example.com", "second@example.com"):
+        customer.opt_in()
+        done = simulator.control.complete(str(customer.attempt.podero_id), account=account)
+        simulator.control.set_device(str(done.device_id), external_device_id="VIN-1")
+        customer.press_check()
+
+    text = page(customer)
+    assert "The same device is linked twice:" in text
+    assert "Neither of them is controlled yet." in text
+
+
+@pytest.mark.parametrize("kind", ["ev", "wb"])
+def test_consent_page_calls_nothing_linked_that_goes_or_controlled_that_is_paused(
+    customer: Customer, simulator: RunningSimulator, kind: str
+) -> None:
+    device = link(customer, simulator, "wb")
+    if kind == "wb":
+        simulator.control.settings(device_delete_status=403)
+        remove(customer, device)
+    else:
+        pause(customer, device)
+
+    page_of_consent = customer.browser.get(reverse("consent"), {"device_type": kind})
+
+    assert "Linked already" not in page_of_consent.content.decode()

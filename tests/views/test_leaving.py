@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail as outbox_of
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
@@ -178,7 +179,7 @@ def test_acknowledgement_is_honest_about_each_device(
     text = " ".join(client.get(reverse("left")).content.decode().split())
 
     assert said in text
-    assert "nothing of yours is left there" not in text
+    assert "it has removed your devices" not in text
 
 
 def test_confirming_again_neither_moves_the_date_nor_sends_another_mail(
@@ -272,12 +273,15 @@ def test_mail_that_is_sent_after_coming_back_tells_of_the_withdrawal_alone(
     Device.objects.update(**NOT_TO_BE_REMOVED)
     again = make_attempt(customer=customer, state=State.LINKED, started_at=LATER)
     make_device(attempt=again, model="Model Y")
+    PoderoUser.objects.update(withdrawn_at=None)
 
     send_due_mails()
 
     (message,) = outbox_of.outbox
     assert "Model 3" in str(message.body)
     assert "Model Y" not in str(message.body)
+    assert "You have come back since" in str(message.body)
+    assert "We keep asking Podero" not in str(message.body)
 
 
 @pytest.mark.parametrize("name", ["devices", "consent", "start", "leave"])
@@ -386,3 +390,28 @@ def test_acknowledgement_prints_on_one_page(
     printed = page.pdf(format="A4", print_background=False)
     assert page.locator("h1").inner_text() == "You have withdrawn"
     assert printed.count(b"/Type /Page\n") == 1
+
+
+def test_whoever_never_agreed_is_not_told_that_they_have_withdrawn(client: Client) -> None:
+    customer = make_customer()
+    client.force_login(customer.account)
+
+    response = client.post(reverse("leave"))
+
+    assert response.headers["Location"] == reverse("leave")
+    customer.refresh_from_db()
+    assert customer.withdrawn_at is None
+
+
+def test_acknowledgement_says_what_is_not_on_record_any_more(
+    client: Client, device: Device
+) -> None:
+    withdrawal.withdraw(customer=device.podero_user, now=LATER)
+    Device.objects.all().delete()
+
+    with time_machine.travel(LATER + timedelta(days=401)):
+        client.force_login(device.podero_user.account)
+        text = client.get(reverse("left")).content.decode()
+
+    assert "Not on record any more" in text
+    assert "None was linked" not in text

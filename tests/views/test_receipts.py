@@ -87,6 +87,7 @@ def test_words_that_were_changed_are_not_mailed(mail_on: Any) -> None:
 
     (message,) = outbox_of.outbox
     assert "I agree to more" not in message.body
+    assert "You ticked" not in message.body
     assert "Something is wrong with this record" in message.body
 
 
@@ -104,6 +105,8 @@ def test_words_that_were_changed_are_not_put_into_a_page(client: Client, seal: s
 
     assert "alert(1)" not in text
     assert "Something is wrong with this record" in text
+    assert "This is your receipt" not in text
+    assert "You ticked" not in text
 
 
 def test_receipt_is_linked_from_my_devices_and_from_the_attempt(client: Client) -> None:

@@ -18,6 +18,7 @@ _WHY = {
     "linked": ("devices are still linked at Podero", "run `sweep` and try again"),
     "being_removed": ("Podero is still to remove devices or the user", "run `sweep`, or try later"),
     "form_open": ("a form at Podero may still bring a device", "try after {until}"),
+    "perhaps_there": ("Podero may have a user of theirs", "use --withdraw, and try again later"),
     "staff": ("the account is a member of staff's", "nothing can be erased here"),
 }
 _ENDED_BY_WITHDRAWAL = ("steered", "linked", "form_open")
@@ -52,7 +53,7 @@ class Command(BaseCommand):
             withdrawal.withdraw(customer=customer, now=now)
             removal.carry_out(client=client, customer=customer, now=now)
             customer.refresh_from_db()
-        podero_id = customer.podero_id
+        podero_id, was_removed = customer.podero_id, customer.is_removed
         try:
             erased = erase_customer(client=client, customer=customer, now=now)
         except UnableToErase as refusal:
@@ -61,6 +62,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{kind}: {count}")
         if podero_id is not None:
             self.stdout.write(f"Podero still has user {podero_id}: have it erased there, too.")
+        elif was_removed:
+            self.stdout.write(
+                "Podero has removed its user, but may keep the row: have that erased there, too."
+            )
 
 
 def _ask(number: str) -> None:

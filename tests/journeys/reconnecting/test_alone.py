@@ -40,7 +40,7 @@ def names_it(simulator: RunningSimulator) -> Callable[..., None]:
         if not is_named:
             for device in Device.objects.all():
                 simulator.control.set_device(str(device.podero_id), external_device_id="")
-            Device.objects.update(external_device_id="")
+            Device.objects.update(external_device_id="", account_mark="")
 
     return act
 

@@ -107,7 +107,7 @@ def test_sign_in_elsewhere_is_doubted_where_podero_names_no_account(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
     device = link(customer, simulator)
-    Device.objects.update(external_device_id="")
+    Device.objects.update(external_device_id="", account_mark="")
 
     def unnamed() -> Any:
         return simulator.control.set_device(str(device.podero_id), external_device_id="")

@@ -10,6 +10,7 @@ import time_machine
 from django.utils import timezone
 
 from onboarding.clients import podero_client
+from onboarding.flows import retention
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession
 from tests.journeys.cards import link
@@ -19,7 +20,8 @@ from tests.journeys.reconnecting.test_newcomers import way_to_a_new_device
 from tests.journeys.reconnecting.test_patient_detours import OWN, held_at_podero
 from tests.journeys.removal.steps import comes_back_naming
 from tests.journeys.test_coming_back import success_address
-from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
+from tests.journeys.test_detours import gets_nothing, is_steered, presses_everything, reads_anew
+from tests.journeys.test_leaving import leave
 from tests.journeys.test_proof_of_return import path_of, stranger, worker_hears_of
 from tests.simulator.launch import RunningSimulator
 
@@ -104,7 +106,7 @@ def test_login_that_the_attacker_lets_lapse_once_they_are_back_shows_nothing_of_
 ) -> None:
     """Podero names no account, so that only a login that works again tells of a sign-in."""
     device = link(customer, simulator)
-    Device.objects.update(external_device_id="")
+    Device.objects.update(external_device_id="", account_mark="")
     simulator.control.set_device(str(device.podero_id), external_device_id="")
     way_back = finish(press_reconnect(customer, device).headers["Location"])
     comes_back(way_back, customer)
@@ -148,18 +150,6 @@ def test_other_account_that_a_form_has_put_behind_a_device_is_doubted(
     reads_anew(customer)
 
     gets_nothing(customer, simulator, device.podero_id)
-
-
-def test_other_account_that_shows_after_the_browser_that_left_came_back_is_doubted(
-    customer: Customer, simulator: RunningSimulator
-) -> None:
-    """Whoever came back in it may have used any account, and nothing but the first clears that."""
-    device = link(customer, simulator)
-    customer.go(finish(press_reconnect(customer, device).headers["Location"]))
-    simulator.control.set_device(str(device.podero_id), external_device_id="theirs")
-    reads_anew(customer)
-    gets_nothing(customer, simulator, device.podero_id)
-
     with time_machine.travel(timezone.now() + timedelta(days=5), tick=True):
         signed_in_anew = Customer(customer.podero_user)
         reads_anew(signed_in_anew)
@@ -322,3 +312,78 @@ def test_own_other_account_behind_a_device_that_is_linked_again_is_no_doubt(
     sweep(client=podero_client(), now=timezone.now())
     assert is_steered(simulator, device.podero_id)
     assert Device.objects.get().external_device_id == "my-other-account"
+
+
+def test_account_that_podero_stops_naming_after_somebody_else_came_back_is_doubted(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    way_back = finish(press_reconnect(customer, device).headers["Location"])
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
+
+    comes_back(way_back, customer)
+
+    gets_nothing(customer, simulator, device.podero_id)
+    simulator.control.set_device(
+        str(device.podero_id), external_device_id=device.external_device_id
+    )
+    reads_anew(customer)
+    presses_everything(customer)
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device.podero_id)
+
+
+def test_account_that_podero_names_again_is_the_one_that_it_was_linked_with(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """It named none when they were sent to sign in; they came back on a phone, signed out."""
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
+    way_back = finish(press_reconnect(customer, device).headers["Location"])
+    simulator.control.set_device(
+        str(device.podero_id), external_device_id=device.external_device_id
+    )
+
+    comes_back(way_back, customer)
+
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device.podero_id)
+
+
+def test_device_that_is_unnamed_stays_on_when_it_is_linked_again_after_a_sign_in_was_left(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
+    Device.objects.update(external_device_id="", account_mark="")
+    press_reconnect(customer, device)
+    customer.opt_in()
+
+    comes_back_naming(customer, simulator, device)
+
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device.podero_id)
+
+
+def test_doubt_about_a_login_outlives_the_attempt_to_renew_it(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """They leave, so that nothing else keeps the row, and come again at once."""
+    simulator.control.settings(device_delete_status=405, user_delete_status=405)
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
+    Device.objects.update(external_device_id="", account_mark="")
+    comes_back(finish(press_reconnect(customer, device).headers["Location"]), customer)
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
+    reads_anew(customer)
+    with time_machine.travel(timezone.now() + timedelta(days=3), tick=True):
+        sweep(client=podero_client(), now=timezone.now())
+    with time_machine.travel(timezone.now() + timedelta(days=500), tick=True):
+        again = Customer(customer.podero_user)
+        leave(again)
+        retention.erase_what_is_over(now=timezone.now())
+        again.opt_in()
+
+        comes_back_naming(again, simulator, device)
+
+        gets_nothing(again, simulator, device.podero_id)

@@ -121,7 +121,7 @@ def test_account_that_podero_names_only_after_the_sign_in_is_doubted(
     settings.ONBOARDING_ACTIVATION = activation
     device = link(customer, simulator)
     simulator.control.set_device(str(device.podero_id), external_device_id="")
-    Device.objects.update(external_device_id="")
+    Device.objects.update(external_device_id="", account_mark="")
 
     comes_back(finish(press_reconnect(customer).headers["Location"], OTHER), customer)
 

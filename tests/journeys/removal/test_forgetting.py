@@ -62,7 +62,6 @@ def test_renewal_that_comes_back_afterwards_writes_nothing(
     device = Device.objects.get()
     simulator.control.set_device(str(device.podero_id), is_authenticated=False)
     way_back = finish(press_reconnect(customer).headers["Location"])
-    assert Reconnection.objects.exclude(account_mark="").exists()
     simulator.control.arm("delete_device", "http_403", count=-1)
     if is_leaving:
         leave(customer)
@@ -74,7 +73,6 @@ def test_renewal_that_comes_back_afterwards_writes_nothing(
 
     device.refresh_from_db()
     assert (device.report, device.savings, device.external_device_id) == ({}, {}, "")
-    assert not Reconnection.objects.exclude(account_mark="").exists()
 
 
 @LEAVING
@@ -116,19 +114,3 @@ def test_renewal_that_removing_overtakes_writes_nothing(
 
     device.refresh_from_db()
     assert (device.is_removal_wanted, device.external_device_id) == (True, "")
-
-
-def test_sign_in_that_is_opened_while_the_device_is_removed_keeps_no_mark(
-    customer: Customer, simulator: RunningSimulator
-) -> None:
-    simulator.control.arm("delete_device", "http_403", count=-1)
-    device = Device.objects.select_related("attempt", "podero_user").get()
-    reconnecting.start_reconnection(device=device, now=timezone.now())
-    client: Any = Between("find_device", lambda: remove(customer))
-
-    reconnecting.open_sign_in(
-        client=client, reconnection=Reconnection.objects.with_device().get(), now=timezone.now()
-    )
-
-    opened = Reconnection.objects.get()
-    assert (opened.state, opened.account_mark) == ("open", "")
