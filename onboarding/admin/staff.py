@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 if TYPE_CHECKING:
@@ -23,4 +23,13 @@ class StaffAdmin(UserAdminBase):
     list_display = ("username", "is_staff", "is_active", "last_login")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).filter(podero_user=None)
+        is_staff = Q(podero_user=None) | Q(is_staff=True) | Q(is_superuser=True)
+        return super().get_queryset(request).filter(is_staff)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        obj.is_staff = obj.is_staff or not change
+        super().save_model(request, obj, form, change)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """What they did would go with them; an account that is not active lets nobody in."""
+        return False

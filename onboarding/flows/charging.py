@@ -58,9 +58,10 @@ def do_not_charge_now(*, device: Device, now: datetime) -> None:
 
 def take_back_unless_charging(*, device: Device, now: datetime) -> None:
     """For a device that is paused: nothing begins to charge later because of what was wished."""
-    wish = ChargeWish.objects.filter(device=device, is_start=True).first()
-    waits = {"", Answer.ARMED, Answer.ACCEPTED, Answer.GAVE_UP}
-    if device.reported.is_boost_armed or (wish is not None and wish.answer in waits):
+    wish = ChargeWish.objects.filter(device=device).first()
+    is_charging = wish is not None and wish.answer == Answer.STARTED
+    may_wait = wish is not None and wish.may_be_taken_back and not is_charging
+    if device.reported.is_boost_armed or may_wait:
         _take_back(device, now=now)
 
 
@@ -71,10 +72,10 @@ def take_back_all(*, customer: PoderoUser, now: datetime) -> None:
         take_back_if_asked(device=device, now=now)
 
 
-def take_back_if_asked(*, device: Device, now: datetime) -> None:
+def take_back_if_asked(*, device: Device, is_armed: bool = False, now: datetime) -> None:
     """For a device that is to go: what may be armed at Podero is to be taken back before."""
     wish = getattr(device, "charge_wish", None)
-    if device.reported.is_boost_armed or (wish is not None and wish.may_be_taken_back):
+    if is_armed or device.reported.is_boost_armed or (wish is not None and wish.may_be_taken_back):
         _take_back(device, now=now)
 
 

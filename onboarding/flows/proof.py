@@ -57,7 +57,12 @@ def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) ->
     if device.stands_for_another(found):
         return _may_another_have_signed_in(device.podero_user, now=now)
     elsewhere = Reconnection.objects.filter(device=device).that_came_back_elsewhere()
-    return elsewhere.exclude(account_mark=told).exists() if told else elsewhere.exists()
+    if told:
+        return elsewhere.exclude(account_mark=told).exists()
+    if device.account_mark:
+        # One answer that leaves the name out is no news long after it was named again.
+        elsewhere = elsewhere.filter(foreign_return_at__gt=now - LATE)
+    return elsewhere.exists()
 
 
 def _may_another_have_signed_in(customer: PoderoUser, *, now: datetime) -> bool:
@@ -100,7 +105,8 @@ def judge_login(device: Device, found: podero.Device, *, now: datetime) -> None:
         doubt_login(device, now=now)
     elif device.is_login_in_doubt:
         device.settle_login(at=now)
-    elif device.stands_for_another(found):
+    elif device.is_confirmed and device.stands_for_another(found):
+        # Until then it may be had back with the account of before.
         device.rename_account(found)
 
 
@@ -116,8 +122,9 @@ def recall(device: Device, *, now: datetime) -> bool:
     """Ask again whose it is; until then it is off, and what was to charge is taken back."""
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
+        is_armed = device.reported.is_boost_armed
         if not device.recall_confirmation(now=now):
             return False
-        charging.take_back_if_asked(device=device, now=now)
+        charging.take_back_if_asked(device=device, is_armed=bool(is_armed), now=now)
         device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
     return True

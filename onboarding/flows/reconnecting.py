@@ -229,6 +229,8 @@ def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: da
     device = reconnection.device
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
+        # While it is nobody's yet: who signed in may be another than who came back.
+        proof.judge_login(device, found, now=now)
         if reconnection.move(State.RENEWED, at=now, cue_id=None):
             proof.judge_login(device, found, now=now)
             device.record_seen(found, at=now)

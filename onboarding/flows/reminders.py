@@ -67,9 +67,10 @@ def standing_of(*, attempt: OnboardingSession) -> Standing | None:
         return None
     if attempt.podero_user.wants_no_reminder_of(consent):
         return Standing(is_stopped=True)
-    if has_told:
-        return Standing(is_dropped=True)
     mail = Mail.objects.filter(consent=consent, kind=Mail.Kind.REMINDER).first()
+    sent_at = mail.sent_at if mail is not None else None
+    if has_told:
+        return Standing(is_dropped=sent_at is None, sent_at=sent_at)
     if mail is None or (mail.sent_at is None and mail.next_try_at is None):
         return None
     return Standing(sent_at=mail.sent_at, planned_for=mail.next_try_at)

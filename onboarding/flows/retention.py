@@ -143,16 +143,21 @@ def _empty_customers(before: datetime) -> QuerySet[PoderoUser]:
 
 
 def _give_up_devices(before: datetime, *, now: datetime) -> int:
-    """Want devices removed that Podero has not known, or that nobody has called theirs, for so long.
+    """Want devices removed that Podero has not known for so long, or that nobody calls theirs: the
+    customer has not been here to be asked.
 
     Returns how many it were.
     """
-    is_nobodys = Q(missing_since__lt=before) | Q(confirmed_at=None, linked_at__lt=before)
+    not_asked = _not_seen_since(before, account="podero_user__account")
+    is_nobodys = Q(missing_since__lt=before) | Q(not_asked, confirmed_at=None, linked_at__lt=before)
     rows = Device.objects.present().filter(is_nobodys, removal_wanted_at=None)
-    batch = rows.select_related("podero_user", "attempt").order_by("pk")[:BATCH]
-    return sum(
-        removal.want_device_removed(device=device, actor=Actor.SYSTEM, now=now) for device in batch
-    )
+    given_up = 0
+    for device in rows.select_related("podero_user", "attempt").order_by("pk")[:BATCH]:
+        with transaction.atomic():
+            _hold([device.podero_user_id])
+            if rows.filter(pk=device.pk).exists():
+                given_up += removal.want_device_removed(device=device, actor=Actor.SYSTEM, now=now)
+    return given_up
 
 
 def _have_podero_forget(before: datetime, *, now: datetime) -> int:

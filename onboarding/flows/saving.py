@@ -51,7 +51,9 @@ def fetch_savings(*, client: podero.PoderoClient, device: Device, now: datetime)
         )
     except podero.PoderoError as error:
         return _record_not_told(device, error, now=now)
-    still_wanted = Device.objects.filter(pk=device.pk, removal_wanted_at=None)
+    still_wanted = Device.objects.filter(
+        pk=device.pk, removal_wanted_at=None, confirmed_at__isnull=False
+    )
     still_wanted.update(savings=Saved.of(told).as_json())
     return True
 

@@ -88,11 +88,13 @@ class ChargeWish(Claimable):
 
     @property
     def may_be_taken_back(self) -> bool:
-        """Whether Podero may be charging, or be about to, because of this wish."""
+        """Whether Podero may be charging, or be about to, because of this wish or one before it."""
+        if not self.is_start:
+            return self.answer in {self.Answer.REFUSED, self.Answer.GAVE_UP}
         taken = {self.Answer.STARTED, self.Answer.ARMED, self.Answer.ACCEPTED}
         # Given up, an earlier call of unknown outcome may have been heard.
         maybe_taken = taken | {self.Answer.GAVE_UP}
-        return self.is_start and (self.is_pending or self.answer in maybe_taken)
+        return self.is_pending or self.answer in maybe_taken
 
     @classmethod
     def wish(cls, device: Device, *, is_start: bool, now: datetime) -> bool:

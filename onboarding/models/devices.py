@@ -54,7 +54,7 @@ ChargeState = Literal[
 # The device itself reports every 5 to 15 minutes at Podero.
 REPORTING_PERIOD = timedelta(minutes=15)
 # What is kept of a device while it is somebody's who has said so: it may be a stranger's before.
-NOTHING_REPORTED: dict[str, Any] = {"report": {}, "savings": {}}
+NOTHING_REPORTED: dict[str, Any] = {"report": {}, "savings": {}, "savings_asked_at": None}
 # What is kept of a device while it is linked, and for nothing after that.
 NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", **NOTHING_REPORTED}
 # How often it is read whether a device that Podero keeps, although it should go, is still off, and
@@ -570,6 +570,7 @@ class Device(Removable, Claimable):
             pk=self.pk,
             is_optimization_wanted=self.is_optimization_wanted,
             removal_wanted_at=self.removal_wanted_at,
+            confirmed_at=self.confirmed_at,
             checked_at__lte=at,
         )
         if rows.update(**fields):

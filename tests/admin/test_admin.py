@@ -184,3 +184,8 @@ def test_account_of_a_customer_is_nobodys_to_change_or_to_sign_in_with(
     assert account.password == before
     assert account.get_username() not in listed
     assert "admin" in listed
+    User.objects.filter(pk=account.pk).update(is_superuser=True)
+    assert (
+        account.get_username()
+        in admin_client.get(reverse("admin:auth_user_changelist")).content.decode()
+    )

@@ -283,13 +283,18 @@ def test_what_staff_did_is_not_kept_for_ever() -> None:
         ({"confirmed_at": NOON, "missing_since": NOON}, True),
         ({"confirmed_at": None}, True),
         ({"confirmed_at": NOON}, False),
+        ({"confirmed_at": None, "is_customer_here": True}, False),
     ],
-    ids=["gone at Podero", "called nobody's", "somebody's"],
+    ids=["gone at Podero", "nobody's", "somebody's", "asked about"],
 )
 def test_device_that_is_nobodys_for_so_long_is_to_be_removed(
     fields: dict[str, Any], is_given_up: bool
 ) -> None:
+    fields = dict(fields)
+    is_customer_here = fields.pop("is_customer_here", False)
     device = make_device(**fields, is_optimization_wanted=bool(fields["confirmed_at"]))
+    if is_customer_here:
+        User.objects.update(last_login=NOON + timedelta(days=300))
 
     erase_what_is_over(now=NOON + timedelta(days=399))
     assert not Device.objects.get(pk=device.pk).is_removal_wanted
@@ -297,4 +302,4 @@ def test_device_that_is_nobodys_for_so_long_is_to_be_removed(
 
     device.refresh_from_db()
     assert device.is_removal_wanted == is_given_up
-    assert device.is_optimization_wanted != is_given_up
+    assert device.is_optimization_wanted == (device.is_confirmed and not is_given_up)

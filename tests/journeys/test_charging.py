@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from django.utils import timezone
+
+from onboarding.flows import proof
 from onboarding.models import ChargeWish, Device
 from tests.journeys.cards import (
     charge,
@@ -344,3 +348,37 @@ def test_pausing_takes_back_what_was_perhaps_heard(
     sweep_after(minutes=1)
 
     assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+
+
+def test_what_is_armed_is_taken_back_when_it_is_asked_again_whose_it_is(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Also where it was armed elsewhere, or so long ago that no wish is on record."""
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), boost_for_next_session=True)
+    sweep_after(minutes=16)
+
+    device.refresh_from_db()
+    proof.recall(device, now=timezone.now())
+    sweep_after(minutes=17)
+
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+
+
+@pytest.mark.parametrize("act", [pause, remove])
+def test_taking_back_that_podero_refused_is_tried_again_with_what_ends_it(
+    customer: Customer, simulator: RunningSimulator, act: Callable[..., None]
+) -> None:
+    device = link(customer, simulator)
+    charge(customer, device)
+    simulator.control.arm("boost", "http_403", count=1)
+    do_not_charge(customer, device)
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is True
+    Device.objects.update(report={})
+
+    act(customer, device)
+    sweep_after(minutes=1)
+
+    boosts = simulator.control.requests_to("boost")
+    assert boosts[-1]["method"] == "DELETE"
+    assert len(boosts) == 3

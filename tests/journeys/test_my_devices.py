@@ -361,7 +361,7 @@ def test_two_of_which_neither_is_confirmed_are_not_said_to_be_controlled(
 
     text = page(customer)
     assert "The same device is linked twice:" in text
-    assert "Neither of them is controlled yet." in text
+    assert "You have confirmed neither of them yet." in text
 
 
 @pytest.mark.parametrize("kind", ["ev", "wb"])

@@ -112,7 +112,7 @@ def test_word_given_while_old_attempts_are_erased(monkeypatch: pytest.MonkeyPatc
     newer = make_attempt(
         customer=older.podero_user, state=State.LINKED, continues=older, next_try_at=None
     )
-    device = make_device(attempt=newer)
+    device = make_device(attempt=newer, linked_at=OVER)
     letting_go, let_go_of = threading.Event(), retention._let_go_of
 
     def let_go(attempts: list[int]) -> None:

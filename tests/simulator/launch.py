@@ -111,7 +111,7 @@ class SimulatorControl:
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         response = self._http.request(
-            method, f"{self.base_url}/control/{path}", json=body, timeout=15
+            method, f"{self.base_url}/control/{path}", json=body, timeout=120
         )
         if response.status_code >= 400:
             raise requests.HTTPError(

@@ -413,5 +413,5 @@ def test_acknowledgement_says_what_is_not_on_record_any_more(
         client.force_login(device.podero_user.account)
         text = client.get(reverse("left")).content.decode()
 
-    assert "Not on record any more" in text
+    assert "None is on record" in text
     assert "None was linked" not in text

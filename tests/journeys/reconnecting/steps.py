@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import requests
 from django.urls import reverse
-from django.utils import timezone
 
 from onboarding import tasks
-from onboarding.models import Device, OnboardingSession, Reconnection
+from onboarding.models import Device, Reconnection
 from tests.journeys.customer import Customer
 from tests.journeys.test_proof_of_return import path_of, stranger
 from tests.simulator.launch import RunningSimulator
@@ -30,11 +28,10 @@ def lapse(simulator: RunningSimulator, device: Device) -> None:
     simulator.control.set_device(str(device.podero_id), is_authenticated=False)
 
 
-def two_days_pass() -> None:
-    """What those who came back elsewhere have done would show by now."""
-    two_days_ago = timezone.now() - timedelta(days=2)
-    for rows in (OnboardingSession.objects, Reconnection.objects):
-        rows.filter(foreign_return_at__isnull=False).update(foreign_return_at=two_days_ago)
+def is_named_no_more(simulator: RunningSimulator, device: Device) -> None:
+    """Podero does not tell by what the device goes at the manufacturer, and never has."""
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
+    Device.objects.filter(pk=device.pk).update(external_device_id="", account_mark="")
 
 
 def newest(customer: Customer) -> Reconnection:

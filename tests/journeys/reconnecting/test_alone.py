@@ -19,8 +19,8 @@ from tests.journeys.reconnecting.steps import (
     break_off,
     comes_back,
     finish,
+    is_named_no_more,
     press_reconnect,
-    two_days_pass,
 )
 from tests.journeys.test_detours import is_steered, presses_everything
 from tests.journeys.test_proof_of_return import path_of, sign_in, stranger
@@ -39,8 +39,7 @@ def names_it(simulator: RunningSimulator) -> Callable[..., None]:
     def act(*, is_named: bool) -> None:
         if not is_named:
             for device in Device.objects.all():
-                simulator.control.set_device(str(device.podero_id), external_device_id="")
-            Device.objects.update(external_device_id="", account_mark="")
+                is_named_no_more(simulator, device)
 
     return act
 
@@ -120,7 +119,6 @@ def test_old_way_back_that_is_visited_again_doubts_nothing(
     device = link(customer, simulator)
     older = finish(press_reconnect(customer, device).headers["Location"], login)
     comes_back(older, customer)
-    two_days_pass()
     customer.go(finish(press_reconnect(customer, device).headers["Location"]))
     presses_everything(customer)
     visited_long_ago()

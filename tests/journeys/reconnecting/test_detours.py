@@ -20,6 +20,7 @@ from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import (
     comes_back,
     finish,
+    is_named_no_more,
     lapse,
     press_reconnect,
 )
@@ -107,7 +108,7 @@ def test_sign_in_elsewhere_is_doubted_where_podero_names_no_account(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
     device = link(customer, simulator)
-    Device.objects.update(external_device_id="", account_mark="")
+    is_named_no_more(simulator, device)
 
     def unnamed() -> Any:
         return simulator.control.set_device(str(device.podero_id), external_device_id="")

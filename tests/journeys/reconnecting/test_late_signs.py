@@ -12,10 +12,16 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows import retention
 from onboarding.flows.sweep import sweep
-from onboarding.models import Device, OnboardingSession
+from onboarding.models import Device, OnboardingSession, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import comes_back, finish, lapse, press_reconnect
+from tests.journeys.reconnecting.steps import (
+    comes_back,
+    finish,
+    is_named_no_more,
+    lapse,
+    press_reconnect,
+)
 from tests.journeys.reconnecting.test_newcomers import way_to_a_new_device
 from tests.journeys.reconnecting.test_patient_detours import OWN, held_at_podero
 from tests.journeys.removal.steps import comes_back_naming
@@ -24,6 +30,7 @@ from tests.journeys.test_detours import gets_nothing, is_steered, presses_everyt
 from tests.journeys.test_leaving import leave
 from tests.journeys.test_proof_of_return import path_of, stranger, worker_hears_of
 from tests.simulator.launch import RunningSimulator
+from tests.simulator.test_reconnecting import OTHER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,8 +113,7 @@ def test_login_that_the_attacker_lets_lapse_once_they_are_back_shows_nothing_of_
 ) -> None:
     """Podero names no account, so that only a login that works again tells of a sign-in."""
     device = link(customer, simulator)
-    Device.objects.update(external_device_id="", account_mark="")
-    simulator.control.set_device(str(device.podero_id), external_device_id="")
+    is_named_no_more(simulator, device)
     way_back = finish(press_reconnect(customer, device).headers["Location"])
     comes_back(way_back, customer)
     reads_anew(customer)
@@ -152,6 +158,7 @@ def test_other_account_that_a_form_has_put_behind_a_device_is_doubted(
     gets_nothing(customer, simulator, device.podero_id)
     with time_machine.travel(timezone.now() + timedelta(days=5), tick=True):
         signed_in_anew = Customer(customer.podero_user)
+        sweep(client=podero_client(), now=timezone.now())
         reads_anew(signed_in_anew)
         gets_nothing(signed_in_anew, simulator, device.podero_id)
 
@@ -354,8 +361,7 @@ def test_device_that_is_unnamed_stays_on_when_it_is_linked_again_after_a_sign_in
     customer: Customer, simulator: RunningSimulator
 ) -> None:
     device = link(customer, simulator)
-    simulator.control.set_device(str(device.podero_id), external_device_id="")
-    Device.objects.update(external_device_id="", account_mark="")
+    is_named_no_more(simulator, device)
     press_reconnect(customer, device)
     customer.opt_in()
 
@@ -371,8 +377,7 @@ def test_doubt_about_a_login_outlives_the_attempt_to_renew_it(
     """They leave, so that nothing else keeps the row, and come again at once."""
     simulator.control.settings(device_delete_status=405, user_delete_status=405)
     device = link(customer, simulator)
-    simulator.control.set_device(str(device.podero_id), external_device_id="")
-    Device.objects.update(external_device_id="", account_mark="")
+    is_named_no_more(simulator, device)
     comes_back(finish(press_reconnect(customer, device).headers["Location"]), customer)
     simulator.control.set_device(str(device.podero_id), external_device_id="")
     reads_anew(customer)
@@ -387,3 +392,52 @@ def test_doubt_about_a_login_outlives_the_attempt_to_renew_it(
         comes_back_naming(again, simulator, device)
 
         gets_nothing(again, simulator, device.podero_id)
+
+
+def test_answer_without_the_name_doubts_nothing_long_after_somebody_came_back_elsewhere(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    comes_back(finish(press_reconnect(customer, device).headers["Location"]), customer)
+    long_ago = timezone.now() - timedelta(days=9)
+    Reconnection.objects.update(foreign_return_at=long_ago)
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
+
+    reads_anew(customer)
+
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device.podero_id)
+
+
+def test_victim_who_comes_back_signed_in_as_the_attacker_leaves_a_doubt(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """With a device that nobody has confirmed, when its form is long over."""
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id))
+    customer.press_check()
+    device = Device.objects.get()
+    with time_machine.travel(timezone.now() + timedelta(days=5), tick=True):
+        attacker = Customer(customer.podero_user)
+        sweep(client=podero_client(), now=timezone.now())
+        address = press_reconnect(attacker, device).headers["Location"]
+        victim = Customer(customer.podero_user)
+
+        victim.go(finish(address, OTHER))
+
+        gets_nothing(attacker, simulator, device.podero_id)
+
+
+def test_right_account_is_known_after_the_wrong_one_and_a_sign_in_that_was_left(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    customer.go(finish(press_reconnect(customer, device).headers["Location"], OTHER))
+    press_reconnect(customer, device)
+    reads_anew(customer)
+
+    customer.go(finish(press_reconnect(customer, device).headers["Location"]))
+    presses_everything(customer)
+
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device.podero_id)

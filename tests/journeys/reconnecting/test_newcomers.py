@@ -130,6 +130,9 @@ def test_doubt_that_a_sign_in_has_left_is_not_erased_before_its_device(
     way_back, theirs = way_to_a_new_device(customer, simulator, device=device)
     stranger().get(path_of(way_back))
     remove(customer, device)
+    # So that it is not given up by then, as what nobody has called theirs for so long.
+    later = timezone.now() + timedelta(days=100)
+    Device.objects.filter(pk=theirs.pk).update(linked_at=later)
 
     for days in (1, 3, 4, 405, 406):
         sweep(client=podero_client(), now=timezone.now() + timedelta(days=days))

@@ -19,6 +19,7 @@ from tests.journeys.reconnecting.steps import (
     break_off,
     comes_back,
     finish,
+    is_named_no_more,
     lapse,
     press_reconnect,
 )
@@ -100,11 +101,14 @@ def test_signing_in_with_an_own_account_clears_no_doubt_about_the_device_of_anot
 def test_cancel_does_not_mute_who_comes_back_from_signing_in(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
+    """Podero names no account, so that only who comes back tells of it."""
     device = link(customer, simulator)
+    is_named_no_more(simulator, device)
     older = press_reconnect(customer, device).headers["Location"]
     stranger().get(path_of(break_off(older)))
     own = finish(press_reconnect(customer, device).headers["Location"])
     theirs = finish(older, OTHER)
+    simulator.control.set_device(str(device.podero_id), external_device_id="")
     stranger().get(path_of(theirs))
 
     customer.go(own)
@@ -120,8 +124,7 @@ def test_account_that_podero_names_only_after_the_sign_in_is_doubted(
 ) -> None:
     settings.ONBOARDING_ACTIVATION = activation
     device = link(customer, simulator)
-    simulator.control.set_device(str(device.podero_id), external_device_id="")
-    Device.objects.update(external_device_id="", account_mark="")
+    is_named_no_more(simulator, device)
 
     comes_back(finish(press_reconnect(customer).headers["Location"], OTHER), customer)
 
