@@ -111,11 +111,11 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
     def unsettled(self) -> OnboardingSessionQuerySet:
         """Those whose form somebody else may have finished, or may yet.
 
-        Settled are those of which Podero's session names a device whose login the customer holds,
-        and with which the browser that left came back.
+        Settled are those of which Podero's session names a device whose login the customer holds:
+        they came back with it themselves.
         """
         own = Q(devices__is_named_by_session=True, devices__is_holder_proven=True)
-        settled = OnboardingSession.objects.filter(own, is_return_matched=True).values("pk")
+        settled = OnboardingSession.objects.filter(own).values("pk")
         return self.filter(podero_id__isnull=False).exclude(pk__in=settled)
 
     def that_compete_with(self, attempt: OnboardingSession) -> OnboardingSessionQuerySet:

@@ -390,10 +390,6 @@ GUARDS = (
     Guard("return: a device that is named again may be as old as it was", DEVICE_ROWS,
           '            "linked_at": at,\n            "is_named_by_session"', '            "linked_at": at, "linked_after": at,\n            "is_named_by_session"',
           ("tests/journeys/test_detours.py::test_device_found_in_time_keeps_its_day_when_an_address_names_it_later",)),
-    Guard("return: no login put behind a device vouches for the others of its attempt", "onboarding/models/attempts.py",
-          "filter(own, is_return_matched=True)", "filter(own)",
-          ("tests/journeys/test_patient_detours.py"
-           "::test_login_put_behind_one_device_does_not_vouch_for_the_other_of_that_login",)),
     Guard("return: what somebody who came back elsewhere has linked may show later", KEEPING,
           "        unknown.aggregate(first=Min(\"started_at\"))[\"first\"],\n", "",
           ("tests/journeys/test_patient_detours.py"
@@ -413,7 +409,8 @@ GUARDS = (
           "return self._elsewhere if self._has_come_back_with(self._elsewhere) else []", "return self._elsewhere",
           ("tests/journeys/test_patient_detours.py::test_word_about_a_device_of_ones_own_clears_no_other_doubt",)),
     Guard("remove: a renewal that comes back afterwards writes nothing", DEVICE_ROWS,
-          "            removal_wanted_at=self.removal_wanted_at,\n            confirmed_at", "            confirmed_at",
+          "            is_optimization_wanted=self.is_optimization_wanted,\n"
+          "            removal_wanted_at=self.removal_wanted_at,\n            confirmed_at=self.confirmed_at,\n", "",
           ("tests/journeys/removal/test_forgetting.py::test_renewal_that_removing_overtakes_writes_nothing",)),
     Guard("return: a word taken back meanwhile switches nothing on", DEVICE_ROWS,
           "removal_wanted_at=None, confirmed_at__isnull=False, login_doubted_at=None\n            )", "removal_wanted_at=None\n            )",
@@ -485,8 +482,7 @@ GUARDS = (
     Guard("remove: by which account it went is known when it is linked again", DEVICE_ROWS,
           "        Device.objects.filter(pk=self.pk).update(**NOTHING_TOLD)\n",
           "        Device.objects.filter(pk=self.pk).update(account_mark=\"\", **NOTHING_TOLD)\n",
-          ("tests/journeys/test_linked_again.py"
-           "::test_device_behind_which_another_account_stays_is_not_had_by_removing_and_linking_it",)),
+          (RENEWING + "::test_removing_and_linking_anew_does_not_hide_who_signed_in_since",)),
     Guard("unconfirmed: nothing that it reports is kept", DEVICE_ROWS,
           "Report.of(found).as_json() if self.is_confirmed else {}", "Report.of(found).as_json()",
           ("tests/journeys/test_my_devices.py"

@@ -270,6 +270,14 @@ class _Rows:
             "devices-in-doubt", State.LINKED, foreign_return_at=self._now - timedelta(hours=1)
         )
         make_device(attempt=doubtful, checked_at=self._now)
+        for kind, mark in (("hp", "1"), ("iv", "")):
+            make_device(
+                attempt=doubtful,
+                device_type=kind,
+                checked_at=self._now,
+                login_doubted_at=self._now,
+                account_mark=mark,
+            )
         for state in Reconnection.State.values:
             attempt = self._attempt(f"reconnection-{state}", State.LINKED)
             is_other = state == Reconnection.State.OTHER_DEVICE
