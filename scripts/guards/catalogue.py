@@ -408,10 +408,6 @@ GUARDS = (
     Guard("return: what a browser has not come back with keeps its doubt", CONFIRMING,
           "return self._elsewhere if self._has_come_back_with(self._elsewhere) else []", "return self._elsewhere",
           ("tests/journeys/test_patient_detours.py::test_word_about_a_device_of_ones_own_clears_no_other_doubt",)),
-    Guard("remove: a renewal that comes back afterwards writes nothing", DEVICE_ROWS,
-          "            is_optimization_wanted=self.is_optimization_wanted,\n"
-          "            removal_wanted_at=self.removal_wanted_at,\n            confirmed_at=self.confirmed_at,\n", "",
-          ("tests/journeys/removal/test_forgetting.py::test_renewal_that_removing_overtakes_writes_nothing",)),
     Guard("return: a word taken back meanwhile switches nothing on", DEVICE_ROWS,
           "removal_wanted_at=None, confirmed_at__isnull=False, login_doubted_at=None\n            )", "removal_wanted_at=None\n            )",
           ("tests/races/test_proof.py::test_word_taken_back_while_a_return_is_taken_up_leaves_the_device_off",)),
