@@ -89,7 +89,7 @@ class Event(TextChoices):
     PAUSED = "paused", _("Customer paused the device")
     RESUMED = "resumed", _("Customer resumed the device")
     CHARGE_WISHED = "charge_wished", _("Customer asked to charge now")
-    CHARGE_TAKEN_BACK = "charge_taken_back", _("Customer took back to charge now")
+    CHARGE_TAKEN_BACK = "charge_taken_back", _("To charge now is taken back")
     CHARGE_ANSWERED = "charge_answered", _("Podero answered about charging now")
     CHARGE_GIVEN_UP = "charge_given_up", _("Charging now could not be asked for in time")
     EXPIRED = "expired", _("Ran out")

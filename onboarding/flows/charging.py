@@ -72,16 +72,22 @@ def take_back_all(*, customer: PoderoUser, now: datetime) -> None:
         take_back_if_asked(device=device, now=now)
 
 
-def take_back_if_asked(*, device: Device, is_armed: bool = False, now: datetime) -> None:
+def take_back_if_asked(
+    *,
+    device: Device,
+    is_armed: bool = False,
+    actor: Actor = Actor.CUSTOMER,
+    now: datetime,
+) -> None:
     """For a device that is to go: what may be armed at Podero is to be taken back before."""
     wish = getattr(device, "charge_wish", None)
     if is_armed or device.reported.is_boost_armed or (wish is not None and wish.may_be_taken_back):
-        _take_back(device, now=now)
+        _take_back(device, actor=actor, now=now)
 
 
-def _take_back(device: Device, *, now: datetime) -> None:
+def _take_back(device: Device, *, actor: Actor = Actor.CUSTOMER, now: datetime) -> None:
     if ChargeWish.wish(device, is_start=False, now=now):
-        device.attempt.note(Event.CHARGE_TAKEN_BACK, at=now, actor=Actor.CUSTOMER)
+        device.attempt.note(Event.CHARGE_TAKEN_BACK, at=now, actor=actor)
 
 
 def carry_out(*, client: podero.PoderoClient, wish: ChargeWish, now: datetime) -> bool:

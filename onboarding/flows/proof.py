@@ -49,7 +49,8 @@ def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) ->
     """Whether another account may stand behind it than the one with which it was linked.
 
     That one is known by what Podero names. Who came back elsewhere from signing in has left a doubt
-    where Podero names none now, or not the one that it named when they were sent.
+    where Podero names none now, or not the one that it named when they were sent; but once the one
+    of before is known, an answer that leaves the name out is no news a day later.
     """
     told = mark_of(found)
     if device.is_login_in_doubt and device.account_mark and device.account_mark != told:
@@ -60,8 +61,8 @@ def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) ->
     if told:
         return elsewhere.exclude(account_mark=told).exists()
     if device.account_mark:
-        # One answer that leaves the name out is no news long after it was named again.
-        elsewhere = elsewhere.filter(foreign_return_at__gt=now - LATE)
+        read_at = min(now, device.checked_at)
+        elsewhere = elsewhere.filter(foreign_return_at__gt=read_at - LATE)
     return elsewhere.exists()
 
 
@@ -105,8 +106,7 @@ def judge_login(device: Device, found: podero.Device, *, now: datetime) -> None:
         doubt_login(device, now=now)
     elif device.is_login_in_doubt:
         device.settle_login(at=now)
-    elif device.is_confirmed and device.stands_for_another(found):
-        # Until then it may be had back with the account of before.
+    elif device.stands_for_another(found):
         device.rename_account(found)
 
 
@@ -125,6 +125,8 @@ def recall(device: Device, *, now: datetime) -> bool:
         is_armed = device.reported.is_boost_armed
         if not device.recall_confirmation(now=now):
             return False
-        charging.take_back_if_asked(device=device, is_armed=bool(is_armed), now=now)
+        charging.take_back_if_asked(
+            device=device, is_armed=bool(is_armed), actor=Actor.SYSTEM, now=now
+        )
         device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
     return True

@@ -44,7 +44,7 @@ def want_device_removed(*, device: Device, actor: Actor = Actor.CUSTOMER, now: d
         device.refresh_from_db()
         if device.is_removal_wanted:
             return False
-        charging.take_back_if_asked(device=device, now=now)
+        charging.take_back_if_asked(device=device, actor=actor, now=now)
         device.want_optimization(is_wanted=False, now=now)
         device.want_removal(now=now)
         device.attempt.note(Event.REMOVAL_WANTED, at=now, actor=actor)

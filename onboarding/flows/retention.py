@@ -3,7 +3,7 @@
 What hangs on something goes before it: devices that were removed or whose customers left, then
 attempts, then consents, then customers of whom nothing is left. A living consent keeps its
 customer, a living device its attempt; a device that Podero has not known for so long, or that
-nobody has called theirs, is to be removed. An agreement of which nothing has come, given by somebody
+nobody calls theirs and whose customer has not been here since, is to be removed. An agreement of which nothing has come, given by somebody
 who has not been here since, ends like one that was withdrawn; Podero is then asked to remove
 the user before the last is forgotten here.
 """
@@ -32,7 +32,7 @@ from onboarding.models import (
     SessionEvent,
 )
 from onboarding.models.append_only import erase
-from onboarding.states import FINAL, Actor
+from onboarding.states import FINAL, Actor, Event
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +148,10 @@ def _give_up_devices(before: datetime, *, now: datetime) -> int:
 
     Returns how many it were.
     """
-    not_asked = _not_seen_since(before, account="podero_user__account")
+    asked_since = SessionEvent.objects.filter(
+        attempt=OuterRef("attempt"), event=Event.CONFIRMATION_RECALLED, at__gte=before
+    )
+    not_asked = _not_seen_since(before, account="podero_user__account") & ~Exists(asked_since)
     is_nobodys = Q(missing_since__lt=before) | Q(not_asked, confirmed_at=None, linked_at__lt=before)
     rows = Device.objects.present().filter(is_nobodys, removal_wanted_at=None)
     given_up = 0

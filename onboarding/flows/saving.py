@@ -51,11 +51,12 @@ def fetch_savings(*, client: podero.PoderoClient, device: Device, now: datetime)
         )
     except podero.PoderoError as error:
         return _record_not_told(device, error, now=now)
-    still_wanted = Device.objects.filter(
-        pk=device.pk, removal_wanted_at=None, confirmed_at__isnull=False
-    )
-    still_wanted.update(savings=Saved.of(told).as_json())
+    _still_wanted(device).update(savings=Saved.of(told).as_json())
     return True
+
+
+def _still_wanted(device: Device) -> QuerySet[Device]:
+    return Device.objects.filter(pk=device.pk, removal_wanted_at=None, confirmed_at__isnull=False)
 
 
 def _record_not_told(device: Device, error: podero.PoderoError, *, now: datetime) -> bool:
@@ -66,7 +67,7 @@ def _record_not_told(device: Device, error: podero.PoderoError, *, now: datetime
         "Savings could not be fetched",
         extra={"device": device.reference, "failure_code": failures.code_of(error).value},
     )
-    Device.objects.filter(pk=device.pk).update(savings_asked_at=now - ASK_AGAIN + ASK_AGAIN_SOON)
+    _still_wanted(device).update(savings_asked_at=now - ASK_AGAIN + ASK_AGAIN_SOON)
     return False
 
 

@@ -493,10 +493,14 @@ class Device(Removable, Claimable):
             self._set(login_doubted_at=None)
 
     def rename_account(self, found: podero.Device) -> None:
-        """Podero names it differently at the manufacturer, and nobody was sent to sign in there."""
+        """Podero names it differently at the manufacturer, and nobody was sent to sign in there.
+
+        While its customer is asked about it, it may still be had back with the account of before.
+        """
         rows = Device.objects.filter(
             pk=self.pk,
             account_mark=self.account_mark,
+            confirmed_at__isnull=False,
             removal_wanted_at=None,
             login_doubted_at=None,
         )

@@ -122,6 +122,8 @@ def confirm_device(request: HttpRequest, customer: PoderoUser, reference: UUID) 
             # My devices says which of the two, and what can be done.
             return redirect("devices")
         nudge(switch_customer_devices, customer_id=customer.pk)
+        # What it reports was not kept before.
+        nudge(refresh_devices, customer_id=customer.pk)
     return redirect("devices")
 
 

@@ -284,15 +284,20 @@ def test_what_staff_did_is_not_kept_for_ever() -> None:
         ({"confirmed_at": None}, True),
         ({"confirmed_at": NOON}, False),
         ({"confirmed_at": None, "is_customer_here": True}, False),
+        ({"confirmed_at": None, "is_recalled": True}, False),
     ],
-    ids=["gone at Podero", "nobody's", "somebody's", "asked about"],
+    ids=["gone at Podero", "nobody's", "somebody's", "asked about", "asked about again"],
 )
 def test_device_that_is_nobodys_for_so_long_is_to_be_removed(
     fields: dict[str, Any], is_given_up: bool
 ) -> None:
     fields = dict(fields)
     is_customer_here = fields.pop("is_customer_here", False)
+    is_recalled = fields.pop("is_recalled", False)
     device = make_device(**fields, is_optimization_wanted=bool(fields["confirmed_at"]))
+    if is_recalled:
+        at = NOON + timedelta(days=300)
+        device.attempt.note(Event.CONFIRMATION_RECALLED, at=at, actor=Actor.SYSTEM)
     if is_customer_here:
         User.objects.update(last_login=NOON + timedelta(days=300))
 

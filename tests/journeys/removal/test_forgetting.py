@@ -11,6 +11,7 @@ from django.utils import timezone
 from onboarding import tasks
 from onboarding.flows import reconnecting
 from onboarding.models import Device, PoderoUser, Reconnection
+from tests.journeys.cards import pause
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import finish, press_reconnect
 from tests.journeys.removal.steps import answer_deletion, remove, sweep_at
@@ -97,10 +98,13 @@ def test_device_that_podero_keeps_and_steers_again_is_switched_off_again(
     assert not is_steered(simulator, device)
 
 
+@pytest.mark.parametrize("is_paused", [False, True])
 def test_renewal_that_removing_overtakes_writes_nothing(
-    customer: Customer, simulator: RunningSimulator
+    customer: Customer, simulator: RunningSimulator, is_paused: bool
 ) -> None:
     device = Device.objects.get()
+    if is_paused:
+        pause(customer, device)
     simulator.control.set_device(str(device.podero_id), is_authenticated=False)
     way_back = finish(press_reconnect(customer).headers["Location"])
     simulator.control.arm("get_device", "http_503", count=1)
