@@ -314,6 +314,7 @@ PAGES = (
         "Before you go to Podero",
     ),
     Shown("devices-in-doubt", _customer("devices-in-doubt", "/optimize/devices/"), "My devices"),
+    Shown("login-in-doubt", _customer("login-in-doubt", "/optimize/devices/"), "My devices"),
     Shown("linked-in-doubt", _customer("devices-in-doubt"), "Is this your device?"),
     *(_reconnection(state, heading) for state, heading in RECONNECTIONS.items()),
     Shown("devices-withdrawn", _customer("left-pending", "/optimize/devices/"), "My devices"),

@@ -270,9 +270,10 @@ class _Rows:
             "devices-in-doubt", State.LINKED, foreign_return_at=self._now - timedelta(hours=1)
         )
         make_device(attempt=doubtful, checked_at=self._now)
+        doubted = self._attempt("login-in-doubt", State.LINKED)
         for kind, mark in (("hp", "1"), ("iv", "")):
             make_device(
-                attempt=doubtful,
+                attempt=doubted,
                 device_type=kind,
                 checked_at=self._now,
                 login_doubted_at=self._now,
