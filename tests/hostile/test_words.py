@@ -67,7 +67,7 @@ def test_words_of_podero_and_of_the_portal_are_shown_as_they_are(nasty: str) -> 
         staff.get(reverse("admin:onboarding_device_changelist")),
         staff.get(reverse("admin:onboarding_device_change", args=[Device.objects.get().pk])),
         staff.get(reverse("admin:onboarding_poderouser_changelist")),
-        staff.get(reverse("admin:auth_user_change", args=[account.pk])),
+        staff.get(reverse("admin:onboarding_poderouser_change", args=[attempt.podero_user_id])),
     ]
 
     for page in pages:
