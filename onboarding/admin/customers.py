@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.admin.consents import ConsentInline
 from onboarding.admin.read_only import ReadOnlyInline
 from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
-from onboarding.flows import removal
 from onboarding.models import Device, OnboardingSession, PoderoUser
 
 
@@ -85,6 +83,3 @@ class CustomerAdmin(RemovableAdmin):
     @admin.display(description=_("known to Podero"), boolean=True)
     def is_known_to_podero(self, customer: PoderoUser) -> bool:
         return customer.podero_id is not None
-
-    def want_again(self, row: PoderoUser) -> bool:
-        return removal.try_again(customer=row, now=timezone.now())

@@ -9,7 +9,6 @@ from django.utils.translation import gettext_lazy as _
 
 from onboarding.admin.read_only import ReadOnlyInline
 from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
-from onboarding.flows import removal
 from onboarding.models import ChargeWish, Device, Reconnection
 from onboarding.models.devices import Standing
 
@@ -145,9 +144,6 @@ class DeviceAdmin(RemovableAdmin):
     @admin.display(description=_("confirmed"), boolean=True)
     def is_confirmed(self, device: Device) -> bool:
         return device.is_confirmed
-
-    def want_again(self, row: Device) -> bool:
-        return removal.try_device_again(device=row, now=timezone.now())
 
 
 def _lines(told: dict[str, Any]) -> str:

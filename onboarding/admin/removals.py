@@ -7,11 +7,13 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from onboarding.admin.read_only import ReadOnlyAdmin
-from onboarding.models import PoderoUser
+from onboarding.flows import removal
+from onboarding.models import Device, PoderoUser
 from onboarding.models.removals import Removable
 from onboarding.tasks import carry_out_removal, nudge
 
@@ -71,7 +73,7 @@ class RemovableAdmin(ReadOnlyAdmin):
         asked = 0
         customers = set()
         for row in rows:
-            if self.want_again(row):
+            if _want_again(row):
                 asked += 1
                 customers.add(row.pk if isinstance(row, PoderoUser) else row.podero_user_id)
                 self.log_change(request, row, "Asked Podero again to remove it.")
@@ -83,6 +85,10 @@ class RemovableAdmin(ReadOnlyAdmin):
     def has_try_again_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(f"onboarding.change_{self.opts.model_name}"))
 
-    def want_again(self, row: Any) -> bool:
-        """Hand the row to the flow; False when there is nothing to remove."""
-        raise NotImplementedError
+
+def _want_again(row: PoderoUser | Device) -> bool:
+    """False when there is nothing to remove."""
+    now = timezone.now()
+    if isinstance(row, PoderoUser):
+        return removal.try_again(customer=row, now=now)
+    return removal.try_device_again(device=row, now=now)
