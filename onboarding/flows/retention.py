@@ -2,10 +2,10 @@
 
 What hangs on something goes before it: devices that were removed or whose customers left, then
 attempts, then consents, then customers of whom nothing is left. A living consent keeps its
-customer, a living device its attempt; a device that Podero has not known for so long, or that
-nobody calls theirs and whose customer has not been here since, is to be removed. An agreement of which nothing has come, given by somebody
-who has not been here since, ends like one that was withdrawn; Podero is then asked to remove
-the user before the last is forgotten here.
+customer, a living device its attempt; a device that Podero has not known for so long, or that nobody
+calls theirs and whose customer has not been here since, is to be removed. An agreement of which
+nothing has come, given by somebody who has not been here since, ends like one that was withdrawn;
+Podero is then asked to remove the user before the last is forgotten here.
 """
 
 from __future__ import annotations

@@ -133,7 +133,8 @@ class Device(Removable, Claimable):
     `is_named_by_session` tells that Podero's own session says that `attempt` brought it.
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
     browser came back from there. `login_doubted_at` is since when another account may stand behind
-    it, put there by whomever: until Podero names the one again with which it was linked.
+    it, put there by whomever: until Podero names the one again with which it was linked, or, where it
+    never named one, until whoever came back elsewhere has signed in there.
     `account_mark` is a digest of what Podero called it at the manufacturer then, kept for that also
     while it is to be removed; empty where Podero named nothing.
     """
@@ -354,11 +355,10 @@ class Device(Removable, Claimable):
     def is_waiting_for_podero(self) -> bool:
         """Whether something that the customer wished has yet to show."""
         is_charge_awaited = self.charge_state in {"asking", "taking_back", "requested"}
-        is_to_go_off = self.is_switch_pending and not self.is_optimization_wanted
-        is_switching = self.standing in {"starting", "pausing"} or (
-            self.standing == "needs_customer" and is_to_go_off
-        )
-        return is_switching or is_charge_awaited
+        awaited = {"starting", "pausing"}
+        if self.is_switch_pending and not self.is_optimization_wanted:
+            awaited.add("needs_customer")
+        return self.standing in awaited or is_charge_awaited
 
     def pause(self, *, now: datetime) -> bool:
         """The customer wants it left alone; False when that had been said before."""
