@@ -192,3 +192,24 @@ def test_somebody_comes_back_from_signing_in_while_their_customer_is_erased(
 
     assert not PoderoUser.objects.exists()
     assert not is_noted
+
+
+def test_device_that_is_called_theirs_while_it_is_given_up_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The word comes between choosing what to give up and holding its customer."""
+    attempt = make_attempt(state=State.LINKED, next_try_at=None)
+    device = make_device(attempt=attempt)
+    hold = retention._hold
+
+    def said_before(customers: list[int]) -> None:
+        if customers == [device.podero_user_id] and not Device.objects.get().is_confirmed:
+            confirming.confirm_device(device=device, came_back={}, now=OVER)
+        hold(customers)
+
+    monkeypatch.setattr(retention, "_hold", said_before)
+
+    erase_what_is_over(now=OVER)
+
+    assert Device.objects.get().is_confirmed
+    assert not Device.objects.get().is_removal_wanted

@@ -9,13 +9,13 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from onboarding import tasks
+from onboarding import podero, tasks
 from onboarding.clients import podero_client
 from onboarding.flows import confirming, reconnecting
 from onboarding.models import Device, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import finish, newest, press_reconnect
+from tests.journeys.reconnecting.steps import comes_back, finish, newest, press_reconnect
 from tests.journeys.test_coming_back import success_address
 from tests.journeys.test_detours import edited, gets_nothing
 from tests.journeys.test_proof_of_return import events_of, path_of, stranger, worker_hears_of
@@ -254,3 +254,30 @@ def test_own_way_back_in_the_instant_of_somebody_elses_return_from_a_form_proves
     worker_hears_of(customer.attempt)
 
     gets_nothing(customer, simulator, lapsed.podero_id)
+
+
+def test_older_answer_does_not_settle_what_a_newer_one_has_left_in_doubt(
+    customer: Customer, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The attacker signs in with the first account again, while somebody else is about to."""
+    device = link(customer, simulator)
+    comes_back(finish(press_reconnect(customer, device).headers["Location"], OTHER), customer)
+    assert Device.objects.get().is_login_in_doubt
+    read = podero.PoderoClient.list_devices
+    first, theirs = device.external_device_id, Device.objects.get().podero_id
+
+    def read_before_a_newer_reading(
+        client: podero.PoderoClient, user_id: Any
+    ) -> list[podero.Device]:
+        monkeypatch.undo()
+        simulator.control.set_device(str(theirs), external_device_id=first)
+        listed = read(client, user_id)
+        simulator.control.set_device(str(theirs), external_device_id="theirs")
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        return listed
+
+    monkeypatch.setattr(podero.PoderoClient, "list_devices", read_before_a_newer_reading)
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    assert Device.objects.get().is_login_in_doubt
+    gets_nothing(customer, simulator, device.podero_id)
