@@ -111,10 +111,10 @@ def _reminder_context(consent: Consent) -> dict[str, Any]:
 
 
 def _withdrawal_context(mail: Mail) -> dict[str, Any]:
-    customer, at = mail.consent.podero_user, mail.consent.withdrawn_at
-    if at is None:
+    customer, consent = mail.consent.podero_user, mail.consent.reference
+    ended = withdrawal.acknowledge(customer=customer, consent=consent, now=timezone.now())
+    if ended is None:
         raise ValueError("acknowledgement of a withdrawal that was none")
-    ended = withdrawal.acknowledge(customer=customer, at=at, now=timezone.now())
     return {
         **brand(),
         "customer": customer,
@@ -124,7 +124,7 @@ def _withdrawal_context(mail: Mail) -> dict[str, Any]:
                 "onboarding/partials/_maker_access.html", {"makers": makers_of(ended.devices)}
             )
         ),
-        "address": settings.SITE_URL + reverse("left"),
+        "address": settings.SITE_URL + reverse("withdrawal", args=[mail.consent.reference]),
     }
 
 

@@ -28,6 +28,7 @@ urlpatterns = [
     path("optimize/", start.start, name="start"),
     path("optimize/consent/", consent.consent, name="consent"),
     path("optimize/consents/<uuid:reference>/", receipts.receipt, name="receipt"),
+    path("optimize/consents/<uuid:reference>/withdrawal/", leave.left, name="withdrawal"),
     path("optimize/return/unknown/", returning.unknown, name="return_unknown"),
     path("optimize/return/other-customer/", returning.other_customer, name="return_other_customer"),
     path("optimize/return/<str:token>/success/", returning.success, name="return_success"),

@@ -24,6 +24,10 @@ _STANDINGS: dict[Standing, Promise] = {
     "pausing": _("paused; Podero has not confirmed yet"),
     "paused": _("paused"),
 }
+_IN_DOUBT = _(
+    "whose it is is in doubt: off until the customer has done what their page asks for, or removes "
+    "it and links it again"
+)
 
 
 class ReconnectionInline(ReadOnlyInline):
@@ -64,6 +68,7 @@ class DeviceAdmin(RemovableAdmin):
         "is_optimization_wanted",
         "is_optimization_active",
         ("confirmed_at", admin.EmptyFieldListFilter),
+        ("login_doubted_at", admin.EmptyFieldListFilter),
         "manufacturer",
     )
     list_select_related = ("podero_user", "attempt__consent", "charge_wish")
@@ -117,6 +122,8 @@ class DeviceAdmin(RemovableAdmin):
 
     @admin.display(description=_("how it stands"))
     def standing(self, device: Device) -> str:
+        if device.standing == "unconfirmed" and device.is_login_in_doubt:
+            return str(_IN_DOUBT)
         return str(_STANDINGS[device.standing])
 
     @admin.display(description=_("last reported"))

@@ -30,6 +30,13 @@ class StaffAdmin(UserAdminBase):
         obj.is_staff = obj.is_staff or not change
         super().save_model(request, obj, form, change)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active and request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Superusers only: whoever changes such an account can make it one."""
+        return request.user.is_active and request.user.is_superuser
+
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """What they did would go with them; an account that is not active lets nobody in."""
         return False

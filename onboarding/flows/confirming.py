@@ -48,6 +48,8 @@ def confirm_device(*, device: Device, came_back: CameBack, now: datetime) -> Non
             raise ReturnedElsewhere
         if word.is_proof:
             said_of.record_holder()
+        if said_of.is_login_in_doubt:
+            said_of.settle_login(at=max(now, said_of.checked_at))
         # It was the customer in that browser, so that these leave no doubt about any device.
         vouched_for = [attempt.pk for attempt in word.vouched_for]
         OnboardingSession.objects.filter(pk__in=vouched_for).update(foreign_return_at=None)
@@ -112,7 +114,9 @@ class _Word:
         """Whether the device may be somebody else's, and this browser cannot vouch for it."""
         if self.device.is_holder_proven:
             return False
-        if self.device.is_login_in_doubt:
+        if self.device.is_login_in_doubt and (
+            self.device.account_mark or self.device.is_signed_in_elsewhere
+        ):
             return True
         return self.device.is_let_in_elsewhere or not self._has_come_back_with(self._elsewhere)
 

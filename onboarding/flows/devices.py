@@ -185,15 +185,17 @@ def read_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: date
     user_id = customer.podero_id
     if user_id is None:
         return
-    own = list(Device.objects.for_customer(customer).order_by("pk"))
-    named = _named(client, user_id, [device for device in own if not device.is_removed])
-    for device in own:
-        if device.podero_id in named:
-            found = named[device.podero_id]
-            proof.judge_login(device, found, now=now)
-            device.record_seen(found, at=now)
-        elif not device.is_removed:
-            device.record_missing(at=now)
+    on_record = Device.objects.for_customer(customer).order_by("pk")
+    named = _named(client, user_id, list(on_record.present()))
+    with transaction.atomic():
+        # Two answers at once are taken over one after the other, so that the older shows nothing.
+        PoderoUser.objects.hold(customer.pk)
+        own = list(on_record)
+        for device in own:
+            if device.podero_id in named:
+                proof.take_over(device, named[device.podero_id], now=now)
+            elif not device.is_removed:
+                device.record_missing(at=now)
     known = {device.podero_id for device in own}
     newcomers = [found for found in named.values() if found.id not in known]
     if newcomers:

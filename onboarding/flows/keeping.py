@@ -58,11 +58,12 @@ def link_devices(
             if stays or _is_unwanted_since(device, attempt):
                 continue
             is_returned = is_return_matched and finding.is_named
+            is_paused_since = _is_paused_since(device, attempt)
             _relink(device, attempt, finding, is_returned=is_returned, now=now)
             # Asked again: what was linked anew, another may have brought just now.
             is_doubtful = proof.is_in_doubt(device, attempt, is_told=finding.is_told)
             if is_returned and not is_doubtful:
-                if device.is_confirmed:
+                if device.is_confirmed and not is_paused_since:
                     device.want_optimization(is_wanted=True, now=now)
                 accept_device(device, found=finding.device, now=now)
         attempt.mark_linked(at=now, actor=Actor.SYSTEM)
@@ -149,6 +150,12 @@ def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:
     return unwanted_at is not None and returned_at is not None and unwanted_at > returned_at
 
 
+def _is_paused_since(device: Device, attempt: OnboardingSession) -> bool:
+    """Whether the customer paused it, or what came with it, after coming back with this attempt."""
+    paused = device.attempt.events.filter(event=Event.PAUSED)
+    return attempt.returned_at is not None and paused.filter(at__gt=attempt.returned_at).exists()
+
+
 def keep_device(
     *,
     attempt: OnboardingSession,
@@ -174,6 +181,7 @@ def keep_device(
             "is_authenticated": found.is_authenticated is not False,
             "is_action_needed": found.is_action_needed,
             **named_by(found),
+            "login_judged_at": now,
             "connection_status": found.connection_status[:20],
             "checked_at": now,
             # Due at once where Podero steers, or may steer, what nobody has confirmed.
@@ -206,8 +214,7 @@ def _relink(
     if not was_to_go:
         return
     # What is told of it was not taken over until now.
-    proof.judge_login(device, finding.device, now=now)
-    device.record_seen(finding.device, at=now)
+    proof.take_over(device, finding.device, now=now)
 
 
 def _linked_after(attempt: OnboardingSession, found: podero.Device, *, now: datetime) -> datetime:
@@ -221,6 +228,7 @@ def _linked_after(attempt: OnboardingSession, found: podero.Device, *, now: date
     awaited = own.filter(podero_id__isnull=False, next_try_at__isnull=False, expires_at__lt=now)
     unknown = own.that_came_back_elsewhere().exclude(state=State.LINKED)
     renewals = Reconnection.objects.for_customer(attempt.podero_user).that_came_back_elsewhere()
+    renewals = renewals.exclude(state=Reconnection.State.RENEWED)
     forms = [
         renewals.aggregate(first=Min("opened_at"))["first"],
         awaited.aggregate(first=Min("expires_at"))["first"],

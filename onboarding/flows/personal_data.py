@@ -125,6 +125,7 @@ HELD = (
             "is_named_by_session",
             "is_holder_proven",
             "login_doubted_at",
+            "login_judged_at",
             "is_optimization_wanted",
             "is_optimization_active",
             "is_optimization_in_doubt",

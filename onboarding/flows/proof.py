@@ -11,13 +11,13 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, Q
+from django.db.models import Exists, OuterRef, Q
 
 from onboarding import podero
 from onboarding.flows import charging
 from onboarding.models import Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.models.attempts import LATE
-from onboarding.models.devices import DeviceQuerySet, mark_of
+from onboarding.models.devices import DeviceQuerySet, marks_of
 from onboarding.states import Actor, Event
 
 
@@ -50,18 +50,19 @@ def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) ->
 
     That one is known by what Podero names. Who came back elsewhere from signing in has left a doubt
     where Podero names none now, or not the one that it named when they were sent; but once the one
-    of before is known, an answer that leaves the name out is no news a day later.
+    of before is known, an answer that leaves the name out is no news a day later. What has shown by
+    the time at which this was last judged, and was no reason then, is none now.
     """
-    told = mark_of(found)
-    if device.is_login_in_doubt and device.account_mark and device.account_mark != told:
+    read_at = min(now, device.login_judged_at)
+    if device.is_login_in_doubt and device.account_mark and not device.stands_for_the_same(found):
         return True
     if device.stands_for_another(found):
-        return _may_another_have_signed_in(device.podero_user, now=now)
+        return _may_another_have_signed_in(device.podero_user, now=read_at)
     elsewhere = Reconnection.objects.filter(device=device).that_came_back_elsewhere()
+    told = marks_of(found)
     if told:
-        return elsewhere.exclude(account_mark=told).exists()
+        return elsewhere.exclude(account_mark__in=told).exists()
     if device.account_mark:
-        read_at = min(now, device.checked_at)
         elsewhere = elsewhere.filter(foreign_return_at__gt=read_at - LATE)
     return elsewhere.exists()
 
@@ -72,12 +73,12 @@ def _may_another_have_signed_in(customer: PoderoUser, *, now: datetime) -> bool:
     # What a form that ran out has done shows within a day.
     still_open = forms.that_may_bring_a_device(now=now - LATE).exclude(is_return_matched=True)
     renewals = Reconnection.objects.for_customer(customer).that_anybody_may_finish()
-    is_open = still_open.exists() or renewals.exists()
+    is_open = still_open.exists() or renewals.filter(foreign_return_at=None).exists()
     return is_open or came_back_elsewhere_lately(customer, now=now)
 
 
 def came_back_elsewhere_lately(customer: PoderoUser, *, now: datetime) -> bool:
-    """Whether a browser did in which they were not signed in, so that what it did may yet show."""
+    """Whether another browser did than the one that left, so that what was done may yet show."""
     forms = OnboardingSession.objects.for_customer(customer).that_came_back_elsewhere()
     renewals = Reconnection.objects.for_customer(customer).that_came_back_elsewhere()
     lately = Q(foreign_return_at__gt=now - LATE)
@@ -89,18 +90,23 @@ def with_sign_ins(devices: DeviceQuerySet, *, came_back: Iterable[UUID]) -> Devi
 
     `is_let_in_elsewhere`: it may have been brought by a sign-in with which somebody came back, and
     not in this browser, which has `came_back` with these; `may_be_let_in`: or may yet come back.
+    `is_signed_in_elsewhere`: they may have put their login behind it.
     """
-    elsewhere = Reconnection.objects.exclude(reference__in=list(came_back)).that_may_have_brought()
+    others = Reconnection.objects.exclude(reference__in=list(came_back))
+    elsewhere = others.that_may_have_brought()
+    own = others.filter(device=OuterRef("pk"))
     return devices.annotate(
         is_let_in_elsewhere=Exists(elsewhere.that_came_back_elsewhere()),
         may_be_let_in=Exists(elsewhere.that_anybody_may_finish()),
+        is_signed_in_elsewhere=Exists(own.that_came_back_elsewhere()),
     )
 
 
-def judge_login(device: Device, found: podero.Device, *, now: datetime) -> None:
-    """Doubt who stands behind it, or doubt that no more, by what Podero names now.
+def take_over(device: Device, found: podero.Device, *, now: datetime) -> None:
+    """Take over what Podero tells of it now; doubt who stands behind it, or doubt that no more.
 
-    That somebody has signed in shows nothing: any account would have led back as well.
+    That somebody has signed in shows nothing: any account would have led back as well. Call it with
+    a copy that was read while its customer was held.
     """
     if is_login_in_doubt(device, found, now=now):
         doubt_login(device, now=now)
@@ -108,6 +114,7 @@ def judge_login(device: Device, found: podero.Device, *, now: datetime) -> None:
         device.settle_login(at=now)
     elif device.stands_for_another(found):
         device.rename_account(found)
+    device.record_seen(found, at=now, is_judged=True)
 
 
 def doubt_login(device: Device, *, now: datetime) -> None:

@@ -167,14 +167,20 @@ def give_up_waiting(*, reconnection: Reconnection, now: datetime) -> None:
 def record_return(
     *, reconnection: Reconnection, device_id: UUID | None, is_matched: bool, now: datetime
 ) -> None:
-    """The signed-in customer came back through success; safe to repeat, however late."""
+    """The signed-in customer came back through success; safe to repeat, however late.
+
+    In another browser than the one that left that proves nothing, and the return is kept for one of
+    somebody else's until the customer vouches for it.
+    """
     if reconnection.state in Reconnection.MAY_RETURN:
+        foreign_return_at = reconnection.foreign_return_at or (None if is_matched else now)
         is_moved = reconnection.move(
             State.RETURNED,
             at=now,
             returned_at=now,
             returned_device_id=device_id,
             is_return_matched=is_matched,
+            foreign_return_at=foreign_return_at,
             finished_at=None,
             failure_code="",
             tries=0,
@@ -229,11 +235,9 @@ def _record_renewed(reconnection: Reconnection, found: podero.Device, *, now: da
     device = reconnection.device
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
-        # While it is nobody's yet: who signed in may be another than who came back.
-        proof.judge_login(device, found, now=now)
+        device.refresh_from_db()
         if reconnection.move(State.RENEWED, at=now, cue_id=None):
-            proof.judge_login(device, found, now=now)
-            device.record_seen(found, at=now)
+            proof.take_over(device, found, now=now)
 
 
 def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: datetime) -> None:
@@ -246,9 +250,9 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
                 return
             keeping.add_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
             if finding.changed is not None:
+                device.refresh_from_db()
                 proof.recall(device, now=now)
-                proof.judge_login(device, finding.changed, now=now)
-                device.record_seen(finding.changed, at=now)
+                proof.take_over(device, finding.changed, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=device.attempt, findings=finding.newcomers, now=now)
         reconnection.move(State.NOT_RENEWED, at=now, failure_code=FailureCode.WITHDRAWN)

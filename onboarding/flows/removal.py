@@ -28,8 +28,9 @@ from onboarding.states import Actor, Event, FailureCode
 
 logger = logging.getLogger(__name__)
 
-# With the waits between them this is about fifteen hours.
-MAX_REFUSALS = 5
+# With the waits between them this is longer than `LATE`, so that what the last form brings late is
+# found, and undone, before Podero's user is left to staff.
+MAX_REFUSALS = 6
 # Within this time of the wish no form that was open before can have linked the device anew.
 PROMPT = timedelta(minutes=1)
 

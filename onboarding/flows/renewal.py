@@ -11,7 +11,7 @@ from onboarding import podero
 from onboarding.flows.discovery import CLOCK_TOLERANCE
 from onboarding.flows.discovery import Finding as Newcomer
 from onboarding.models import Device, Reconnection
-from onboarding.models.devices import mark_of
+from onboarding.models.devices import marks_of
 
 
 @dataclass(frozen=True)
@@ -115,5 +115,5 @@ def _works_again(reconnection: Reconnection, found: podero.Device) -> bool:
 
 
 def _is_changed(reconnection: Reconnection, found: podero.Device) -> bool:
-    before, told = reconnection.account_mark, mark_of(found)
-    return bool(before and told) and told != before
+    before, told = reconnection.account_mark, marks_of(found)
+    return bool(before and told) and before not in told

@@ -30,9 +30,12 @@ def record_return(
 ) -> None:
     """The signed-in customer came back through success.
 
-    `is_matched` says that the very browser that left came back. Safe to repeat: an attempt that
+    `is_matched` says that the very browser that left came back; of any other that is kept, and that
+    the account is signed in in it proves nothing. Safe to repeat: an attempt that
     is being checked or is linked keeps its state, and so does one whose form was never opened.
     """
+    if not is_matched and attempt.has_hosted_session:
+        attempt.note_elsewhere(at=now)
     if is_matched and attempt.state in (State.RETURNED, State.LINKED):
         _record_late_match(attempt, device_id=device_id, now=now)
         return

@@ -6,10 +6,11 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Q
+from django.db.models import Exists, OuterRef, Q
 
 from onboarding.flows import charging
 from onboarding.models import (
@@ -29,11 +30,13 @@ logger = logging.getLogger(__name__)
 class Acknowledgement:
     """What one withdrawal ended, and how it stands at Podero by now.
 
-    `is_past_records`: what it ended may have been erased since.
+    `is_past_records`: what it ended may have been erased since. `has_come_back`: the customer has
+    agreed anew after it, so that they have an entry at Podero again, and devices may be linked anew.
     """
 
     at: datetime
     is_past_records: bool
+    has_come_back: bool
     consents: list[Consent]
     attempts: list[OnboardingSession]
     devices: list[Device]
@@ -47,11 +50,13 @@ class Acknowledgement:
 
     @property
     def is_all_removed(self) -> bool:
-        return self.is_user_removed and all(device.is_removed for device in self.devices)
+        is_user_done = self.is_user_removed or self.has_come_back
+        return is_user_done and all(device.is_removed for device in self.devices)
 
     @property
     def has_refusals(self) -> bool:
-        return self.is_user_refused or any(device.is_removal_refused for device in self.devices)
+        is_user_refused = self.is_user_refused and not self.has_come_back
+        return is_user_refused or any(device.is_removal_refused for device in self.devices)
 
 
 def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
@@ -91,28 +96,43 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
     return devices
 
 
-def acknowledge(*, customer: PoderoUser, at: datetime, now: datetime) -> Acknowledgement:
-    """What the customer's withdrawal of this moment ended, with what turned up since."""
-    ended = customer.consents.filter(withdrawn_at=at)
+def acknowledge(
+    *, customer: PoderoUser, consent: UUID | None = None, now: datetime
+) -> Acknowledgement | None:
+    """What a withdrawal of the customer ended, with what turned up since.
+
+    It is the one that ended the consent with this reference, or the last one; None where there was
+    none.
+    """
+    may_bring = customer.attempts.that_may_bring_a_device(now=now)
+    withdrawn: list[Any] = list(
+        customer.consents.exclude(withdrawn_at=None)
+        .select_related("text")
+        .annotate(may_bring=Exists(may_bring.filter(consent=OuterRef("pk"))))
+        .order_by("given_at", "pk")
+    )
+    at = customer.withdrawn_at
+    if consent is not None:
+        at = next((each.withdrawn_at for each in withdrawn if each.reference == consent), None)
+    elif at is None:
+        at = max((each.withdrawn_at for each in withdrawn), default=None)
+    if at is None:
+        return None
+    ended = [each for each in withdrawn if each.withdrawn_at == at]
     own = Device.objects.for_customer(customer).filter(
         Q(removed_at=None) | Q(removed_at__gte=at), attempt__consent__withdrawn_at__lte=at
     )
     attempts = customer.attempts.filter(consent__in=ended).filter(
         Q(finished_at=None) | Q(finished_at__gte=at)
     )
-    may_bring = customer.attempts.that_may_bring_a_device(now=now)
-    consents: list[Any] = list(
-        ended.select_related("text")
-        .annotate(may_bring=Exists(may_bring))
-        .order_by("given_at", "pk")
-    )
     return Acknowledgement(
         at=at,
         is_past_records=at < now - timedelta(days=settings.RETAIN_ATTEMPTS_DAYS),
-        consents=consents,
+        has_come_back=customer.withdrawn_at != at,
+        consents=ended,
         attempts=list(attempts.exclude(state=State.LINKED).order_by("started_at", "pk")),
         devices=list(own.select_related("attempt__consent").order_by("pk")),
         is_user_removed=customer.is_removed,
         is_user_refused=customer.is_removal_refused,
-        may_bring_device=any(consent.may_bring for consent in consents),
+        may_bring_device=any(each.may_bring for each in ended),
     )

@@ -91,10 +91,11 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         return self.filter(_may_bring_a_device(now))
 
     def that_came_back_elsewhere(self) -> OnboardingSessionQuerySet:
-        """Those with which only such a browser came back in which the customer was not signed in.
+        """Those with which only another browser than the one that left came back.
 
         Who came back in the browser that left had finished the form, whoever else followed its
-        address before or after.
+        address before or after. In another one even the customer's account shows nothing: it may
+        have been signed in there by somebody else's link.
         """
         return self.filter(foreign_return_at__isnull=False, is_return_matched=False)
 
@@ -175,10 +176,10 @@ class OnboardingSession(Claimable):
     """One attempt of a customer to link a device: one consent, one session at Podero.
 
     `podero_id` is the key to the hosted form while that form lives: it is never logged or shown.
-    Of the token in the return addresses only the hash is kept. `foreign_return_at` is when a
-    browser last came back in which the customer was not signed in; it is emptied when the
-    customer has vouched for that browser. `next_try_at` is when the row
-    is next due for background work, or for the customer's next try while it is `started`.
+    Of the token in the return addresses only the hash is kept. `foreign_return_at` is when
+    another browser than the one that left last came back; it is emptied when the customer has
+    vouched for that browser. `next_try_at` is when the row is next due for background work, or for
+    the customer's next try while it is `started`.
     """
 
     reference = models.UUIDField(_("reference"), default=uuid.uuid4, unique=True, editable=False)
@@ -438,6 +439,12 @@ class OnboardingSession(Claimable):
             waiting.filter(Q(next_try_at=None) | Q(next_try_at__gt=at)).update(next_try_at=at)
             self.note(event, at=at, actor=Actor.BROWSER)
         return True
+
+    def note_elsewhere(self, *, at: datetime) -> None:
+        """A browser came back that is not the one that left, whoever is signed in in it."""
+        rows = OnboardingSession.objects.filter(pk=self.pk, is_return_matched=False)
+        if rows.update(foreign_return_at=at):
+            self._set(foreign_return_at=at)
 
     def match_return(self, *, device_id: uuid.UUID | None, at: datetime) -> bool:
         """The browser that left came back after others had; False when that was known before."""

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import podero
@@ -134,9 +136,10 @@ class Device(Removable, Claimable):
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
     browser came back from there. `login_doubted_at` is since when another account may stand behind
     it, put there by whomever: until Podero names the one again with which it was linked, or, where it
-    never named one, until whoever came back elsewhere has signed in there.
-    `account_mark` is a digest of what Podero called it at the manufacturer then, kept for that also
-    while it is to be removed; empty where Podero named nothing.
+    never named one, until its customer says that it is theirs in the browser that came back.
+    `account_mark` is a keyed digest of what Podero called it at the manufacturer then, kept for that
+    also when it is to be removed, or has been; empty where Podero named nothing. `login_judged_at` is
+    when Podero last told of the device without giving reason to doubt that.
     """
 
     reference = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -163,6 +166,7 @@ class Device(Removable, Claimable):
     login_doubted_at = models.DateTimeField(
         _("another login may stand behind it since"), null=True, blank=True
     )
+    login_judged_at = models.DateTimeField(default=timezone.now, editable=False)
     is_optimization_wanted = models.BooleanField(_("optimization wanted"), default=False)
     is_optimization_active = models.BooleanField(_("optimization active"), default=False)
     is_optimization_in_doubt = models.BooleanField(default=False, editable=False)
@@ -544,13 +548,14 @@ class Device(Removable, Claimable):
         self._set(**fields)
         return True
 
-    def record_seen(self, found: podero.Device, *, at: datetime) -> None:
+    def record_seen(self, found: podero.Device, *, at: datetime, is_judged: bool = False) -> None:
         """Take over what Podero said of the device at `at`; what should be is left alone.
 
         An answer from before our last switch is left out. Optimization that is off although it
         is wanted is shown, not fought: the retailer or Podero may have switched it off. On without
         being wanted, it is to be switched off. The manufacturer's id stays, so that whoever reads
-        it next sees that another one stands behind it.
+        it next sees that another one stands behind it, and so does when that was last looked at,
+        unless this `is_judged` already.
         Of a device that is to be removed only that it is there, and steered or not; of one that
         nobody has confirmed nothing that it reports.
         """
@@ -566,6 +571,8 @@ class Device(Removable, Claimable):
             }
             if not (self.is_login_in_doubt or self.stands_for_another(found)):
                 fields |= named_by(found)
+                if is_judged:
+                    fields["login_judged_at"] = at
         if found.is_smart_optimization_active is not None:
             fields["is_optimization_active"] = found.is_smart_optimization_active
             if found.is_smart_optimization_active and not self.is_optimization_wanted:
@@ -582,12 +589,12 @@ class Device(Removable, Claimable):
 
     def stands_for_another(self, found: podero.Device) -> bool:
         """Whether another device at the manufacturer hides behind the one that was linked."""
-        kept, told = self.account_mark, mark_of(found)
-        return bool(kept and told) and kept != told
+        told = marks_of(found)
+        return bool(self.account_mark and told) and self.account_mark not in told
 
     def stands_for_the_same(self, found: podero.Device) -> bool:
         """Whether Podero names the same device at the manufacturer as it did before."""
-        return bool(self.account_mark) and self.account_mark == mark_of(found)
+        return self.account_mark in marks_of(found)
 
     def record_missing(self, *, at: datetime) -> None:
         """Podero no longer names the device; when that was first seen stays."""
@@ -597,8 +604,17 @@ class Device(Removable, Claimable):
 
 def mark_of(found: podero.Device) -> str:
     """By what another account behind the device is noticed later; empty where Podero names none."""
+    return next(iter(marks_of(found)), "")
+
+
+def marks_of(found: podero.Device) -> list[str]:
+    """The same by each of Django's keys, the one in use first: who reads the database guesses no id."""
     named = found.external_device_id
-    return hashlib.sha256(named.encode()).hexdigest() if named else ""
+    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS] if named else []
+    return [
+        salted_hmac("onboarding.account", named, secret=key, algorithm="sha256").hexdigest()
+        for key in keys
+    ]
 
 
 def named_by(found: podero.Device) -> dict[str, str]:

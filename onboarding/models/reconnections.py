@@ -43,13 +43,13 @@ class ReconnectionQuerySet(models.QuerySet["Reconnection"]):
     def that_anybody_may_finish(self) -> ReconnectionQuerySet:
         """Ways to the manufacturer that the customer is not known to have finished.
 
-        They have if the browser that left came back, or if they signed in where another one did.
+        They have if the browser that left came back, or if they vouched for the one that did.
         """
-        settled = Q(is_return_matched=True) | Q(state="renewed")
+        settled = Q(is_return_matched=True) | Q(state="renewed", foreign_return_at=None)
         return self.filter(opened_at__isnull=False).exclude(settled)
 
     def that_came_back_elsewhere(self) -> ReconnectionQuerySet:
-        """Those of them with which a browser came back in which the customer was not signed in."""
+        """Those of them with which another browser than the one that left came back."""
         return self.that_anybody_may_finish().filter(foreign_return_at__isnull=False)
 
     def that_may_have_brought(self, device: Device | None = None) -> ReconnectionQuerySet:
@@ -83,7 +83,8 @@ class Reconnection(Claimable):
     Of the token in the return addresses only the hash is kept, of Podero's action only its id:
     the secret in its link dies within the hour. `account_mark` is the device's when the customer
     was sent, by which another account is noticed; `was_lapsed`, that the
-    login did not work then.
+    login did not work then. `foreign_return_at` is when another browser than the one that left first
+    came back; it is emptied when the customer has vouched for that browser.
     """
 
     class State(models.TextChoices):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -47,11 +48,15 @@ def leave(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
 
 @require_safe
 @customer_required
-def left(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
-    """The dated acknowledgement, which says so while Podero has not followed yet."""
-    if customer.withdrawn_at is None:
-        return redirect("leave")
-    ended = withdrawal.acknowledge(customer=customer, at=customer.withdrawn_at, now=timezone.now())
+def left(request: HttpRequest, customer: PoderoUser, reference: UUID | None = None) -> HttpResponse:
+    """The dated acknowledgement, which says so while Podero has not followed yet.
+
+    Of the withdrawal that ended the consent with this reference; of the last one without it.
+    """
+    ended = withdrawal.acknowledge(customer=customer, consent=reference, now=timezone.now())
+    if ended is None:
+        return redirect("receipt", reference) if reference is not None else redirect("leave")
+    is_asked_why = not ended.has_come_back and not _has_given_reason(request, customer)
     return render(
         request,
         "onboarding/left.html",
@@ -60,7 +65,7 @@ def left(request: HttpRequest, customer: PoderoUser) -> HttpResponse:
             "ended": ended,
             "makers": makers_of(ended.devices),
             "kept_for": _kept_for(),
-            "reasons": [] if _has_given_reason(request, customer) else LeavingReason.Reason,
+            "reasons": LeavingReason.Reason if is_asked_why else [],
         },
     )
 

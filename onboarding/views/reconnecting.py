@@ -175,14 +175,14 @@ def _note_foreign(request: HttpRequest, found: Reconnection, *, is_success: bool
 
 
 def _take_up_success(request: HttpRequest, found: Reconnection, *, device_id: UUID | None) -> None:
+    is_matched = has_left_with(request, found)
     reconnecting.record_return(
-        reconnection=found,
-        device_id=device_id,
-        is_matched=has_left_with(request, found),
-        now=timezone.now(),
+        reconnection=found, device_id=device_id, is_matched=is_matched, now=timezone.now()
     )
     if found.state == Reconnection.State.RETURNED:
         _take_up(found)
+        if not is_matched:
+            nudge(look_who_signed_in, customer_id=found.device.podero_user_id)
 
 
 def _take_up(found: Reconnection) -> None:

@@ -113,13 +113,8 @@ def _note_foreign(
 def _take_up_success(
     request: HttpRequest, attempt: OnboardingSession, *, device_id: UUID | None
 ) -> None:
-    now = timezone.now()
-    returning.record_return(
-        attempt=attempt,
-        device_id=device_id,
-        is_matched=has_left_with(request, attempt),
-        now=now,
-    )
+    now, is_matched = timezone.now(), has_left_with(request, attempt)
+    returning.record_return(attempt=attempt, device_id=device_id, is_matched=is_matched, now=now)
     try:
         with place_in_line() as client:
             returning.verify_return(client=client, attempt=attempt, now=now)
@@ -127,5 +122,7 @@ def _take_up_success(
                 devices.switch_optimization(client=client, device=device, now=now)
     except TooManyWaiting:
         nudge(switch_customer_devices, customer_id=attempt.podero_user_id)
+    if not is_matched:
+        nudge(look_up_attempt, attempt_id=attempt.pk)
     if attempt.state == State.RETURNED:
         nudge(verify_return, attempt_id=attempt.pk)

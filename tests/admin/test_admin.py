@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
@@ -189,3 +189,20 @@ def test_account_of_a_customer_is_nobodys_to_change_or_to_sign_in_with(
         account.get_username()
         in admin_client.get(reverse("admin:auth_user_changelist")).content.decode()
     )
+
+
+@pytest.mark.parametrize("is_superuser", [True, False])
+def test_only_superusers_give_rights_to_accounts_of_staff(
+    client: Client, is_superuser: bool
+) -> None:
+    who = User.objects.create_user("who", is_staff=True, is_superuser=is_superuser)
+    who.user_permissions.set(Permission.objects.filter(content_type__app_label="auth"))
+    client.force_login(who)
+    made = {"username": "friend", "usable_password": "true"}
+    made |= dict.fromkeys(("password1", "password2"), "made-up-Word-81")
+
+    client.post(reverse("admin:auth_user_add"), made)
+    page = client.get(reverse("admin:auth_user_change", args=[who.pk])).content.decode()
+
+    assert User.objects.filter(username="friend").exists() is is_superuser
+    assert ('name="is_superuser"' in page) is is_superuser

@@ -90,7 +90,7 @@ def test_device_linked_by_somebody_who_never_came_back(person: Person, meet: Mee
     stranger.sees("Sign in")
 
     person.sees("Is this your device?", within_seconds=PATIENCE_SECONDS)
-    person.sees_text("in a browser in which you were not signed in")
+    person.sees_text("but not in the browser in which you had left")
     expect(person.button("Yes, this is my device")).to_have_count(0)
     person.sees_text("Or remove it below, and link it again.")
     (device,) = person.devices_at_podero

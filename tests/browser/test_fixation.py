@@ -20,7 +20,7 @@ from tests.browser.watch import Watch
 from tests.simulator.launch import RunningSimulator
 
 ACTIVATIONS = ("after_return", "immediately")
-ELSEWHERE = "in a browser in which you were not signed in"
+ELSEWHERE = "but not in the browser in which you had left"
 
 
 @pytest.fixture(scope="module", params=ACTIVATIONS)

@@ -92,7 +92,7 @@ def test_device_in_doubt_is_had_by_linking_it_again(person: Person, meet: Meet) 
     stranger.sees("Sign in")
     assert person.app.manage("sweep").returncode == 0
     person.opens("/optimize/devices/")
-    person.sees_text("in a browser in which you were not signed in")
+    person.sees_text("but not in the browser in which you had left")
 
     person.page.locator("article.device").get_by_role("link", name="Remove this device").click()
     person.presses("Remove this device")

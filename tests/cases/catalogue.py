@@ -240,7 +240,7 @@ CASES = (
         ("login of a device renewed by somebody else",
          DETOURS + "test_login_renewed_by_somebody_else_is_asked_about", RECONNECTED,
          ("reconnect: another device behind it is asked about",
-          "reconnect: only signing in again clears a login in doubt")),
+          "reconnect: a mere word clears no doubt about an account")),
         ("device that turns up long after",
          DETOURS + "test_device_that_turns_up_long_after_is_asked_about_or_undone[False]", JOB,
          ("unconfirmed: what turns up late is kept",)),

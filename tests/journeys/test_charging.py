@@ -165,7 +165,7 @@ def test_wish_to_charge_that_was_taken_back_is_not_carried_out(
     simulator.control.arm("boost", "http_503", count=-1)
     charge(customer, device)
     do_not_charge(customer, device)
-    assert "You no longer want to charge now." in page(customer)
+    assert "“Charge now” is being taken back." in page(customer)
     simulator.control.clear_faults()
 
     sweep_after(minutes=1)

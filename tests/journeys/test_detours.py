@@ -148,7 +148,7 @@ def test_attempt_whose_return_is_being_checked_vouches_for_nothing_else(
     gets_nothing(customer, simulator, theirs.device_id)
     gets_nothing(elsewhere, simulator, theirs.device_id)
     asked = customer.browser.get(reverse("devices")).content.decode()
-    assert "in a browser in which you were not signed in" in asked
+    assert "but not in the browser in which you had left" in asked
     assert reverse("confirm_device", args=[taken.reference]) not in asked
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession
-from tests.journeys.cards import link, remove
+from tests.journeys.cards import link, pause, remove, sweep_after
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import (
     break_off,
@@ -190,3 +190,23 @@ def test_removing_and_naming_a_device_does_not_hide_with_which_attempt_it_turned
 
     assert Device.objects.get(pk=theirs.pk).attempt == customer.attempt
     gets_nothing(customer, simulator, theirs.podero_id)
+
+
+@pytest.mark.parametrize("is_paused_after", [True, False])
+def test_pause_counts_that_was_wished_after_coming_back_with_the_device_again(
+    customer: Customer, simulator: RunningSimulator, is_paused_after: bool
+) -> None:
+    device = link(customer, simulator)
+    if not is_paused_after:
+        pause(customer, device)
+    customer.opt_in()
+    simulator.control.arm("get_device", "http_503", count=1)
+    comes_back_naming(customer, simulator, device)
+    assert customer.attempt.state == "returned"
+    if is_paused_after:
+        pause(customer, device)
+
+    sweep_after(minutes=1)
+
+    assert customer.attempt.state == "linked"
+    assert is_steered(simulator, device.podero_id) is not is_paused_after

@@ -33,7 +33,7 @@ from tests.views.test_enter import SECRET, claims
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ACTIVATIONS = ("after_return", "immediately")
-ELSEWHERE = "in a browser in which you were not signed in"
+ELSEWHERE = "but not in the browser in which you had left"
 QUESTION = "Is this your device?"
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from django.utils import timezone
 
 from onboarding import podero, tasks
 from onboarding.clients import podero_client
-from onboarding.flows import confirming, reconnecting
+from onboarding.flows import confirming, devices, reconnecting
 from onboarding.models import Device, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
@@ -281,3 +284,44 @@ def test_older_answer_does_not_settle_what_a_newer_one_has_left_in_doubt(
 
     assert Device.objects.get().is_login_in_doubt
     gets_nothing(customer, simulator, device.podero_id)
+
+
+def test_older_answer_that_comes_while_a_newer_one_is_taken_over_settles_nothing(
+    customer: Customer, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = link(customer, simulator)
+    comes_back(finish(press_reconnect(customer, device).headers["Location"], OTHER), customer)
+    customer.podero_user.refresh_from_db()
+    user_id = customer.podero_user.podero_id
+    assert user_id is not None
+    newer = podero_client().list_devices(user_id)
+    simulator.control.set_device(
+        str(device.podero_id), external_device_id=device.external_device_id
+    )
+    older = podero_client().list_devices(user_id)
+    now = timezone.now()
+    begun, over = threading.Event(), threading.Event()
+    record_seen = Device.record_seen
+
+    def seen(device: Device, found: podero.Device, **more: Any) -> None:
+        if more["at"] == now:
+            begun.set()
+            over.wait(1)
+        record_seen(device, found, **more)
+
+    def take_over_older() -> None:
+        begun.wait(10)
+        _read(customer, older, now=now - timedelta(seconds=1))
+        over.set()
+
+    Device.objects.update(checked_at=now - timedelta(minutes=1))
+    monkeypatch.setattr(Device, "record_seen", seen)
+
+    at_once(lambda: _read(customer, newer, now=now), take_over_older)
+
+    assert Device.objects.get().is_login_in_doubt
+
+
+def _read(customer: Customer, answer: list[podero.Device], *, now: datetime) -> None:
+    client: Any = SimpleNamespace(list_devices=lambda _user_id: answer)
+    devices.read_devices(client=client, customer=customer.podero_user, now=now)

@@ -41,6 +41,7 @@ def address_of(name: str) -> str:
         "device": device.reference,
         "reconnection": reconnection.reference,
         "receipt": attempt.consent.reference,
+        "withdrawal": attempt.consent.reference,
     }
     parameters = get_resolver().reverse_dict.getlist(name)[0][0][0][1]
     values: dict[str, Any] = {"token": "made-up", "reference": uuid.uuid4()}

@@ -258,7 +258,10 @@ def test_mail_tells_what_was_ended_and_carries_no_key(
     assert "Tesla Model 3: optimization is off; removed at Podero" in text
     assert "Not finished, and ended: what you started on" in text
     assert "- Tesla: sign in to your Tesla account" in text
-    assert f"http://localhost:8000{reverse('left')}" in text
+    assert (
+        f"http://localhost:8000{reverse('withdrawal', args=[customer.attempt.consent.reference])}"
+        in text
+    )
     for session in simulator.control.state()["sessions"]:
         for key in (session["id"], session["success_url"].split("/")[-3], simulator.host):
             assert key not in str(message.message())
@@ -270,7 +273,6 @@ def test_mail_that_is_sent_after_coming_back_tells_of_the_withdrawal_alone(
     settings.IS_MAIL_ON = True
     customer = device.podero_user
     withdrawal.withdraw(customer=customer, now=LATER)
-    Device.objects.update(**NOT_TO_BE_REMOVED)
     again = make_attempt(customer=customer, state=State.LINKED, started_at=LATER)
     make_device(attempt=again, model="Model Y")
     PoderoUser.objects.update(withdrawn_at=None)
@@ -280,8 +282,83 @@ def test_mail_that_is_sent_after_coming_back_tells_of_the_withdrawal_alone(
     (message,) = outbox_of.outbox
     assert "Model 3" in str(message.body)
     assert "Model Y" not in str(message.body)
-    assert "You have come back since" in str(message.body)
-    assert "We keep asking Podero" not in str(message.body)
+    assert "You have agreed anew after this withdrawal" in str(message.body)
+    assert "We keep asking Podero until all that you withdrew is off" in str(message.body)
+    assert "What remains for you to do" not in str(message.body)
+
+
+@pytest.mark.parametrize("has_left_again", [True, False])
+def test_who_has_come_back_still_finds_the_confirmation_of_what_they_withdrew(
+    client: Client, device: Device, has_left_again: bool
+) -> None:
+    customer = device.podero_user
+    withdrawal.withdraw(customer=customer, now=LATER)
+    PoderoUser.objects.update(withdrawn_at=None)
+    again = make_attempt(customer=customer, state=State.LINKED, started_at=LATER)
+    make_device(attempt=again, model="Model Y")
+    if has_left_again:
+        customer.refresh_from_db()
+        withdrawal.withdraw(customer=customer, now=LATER + timedelta(days=1))
+    address = reverse("withdrawal", args=[device.attempt.consent.reference])
+    assert (
+        address
+        in client.get(reverse("receipt", args=[device.attempt.consent.reference])).content.decode()
+    )
+
+    text = " ".join(client.get(address).content.decode().split())
+
+    assert "You have agreed anew after that." in text
+    assert "Model 3" in text
+    assert "Model Y" not in text
+    assert "Podero has not confirmed yet that optimization is off." in text
+    for what_a_leaver_is_told in (
+        "What got in the way?",
+        "What remains for you to do",
+        "start from the beginning",
+    ):
+        assert what_a_leaver_is_told not in text
+    last = client.get(reverse("left")).content.decode()
+    assert ("You have agreed anew after that." in last) is not has_left_again
+    assert "Confirm withdrawal" not in last
+
+
+def test_confirmation_of_a_withdrawal_says_when_all_of_it_is_done_after_coming_back(
+    client: Client, device: Device
+) -> None:
+    customer = device.podero_user
+    withdrawal.withdraw(customer=customer, now=LATER)
+    Device.objects.update(
+        is_optimization_active=False,
+        is_optimization_in_doubt=False,
+        removed_at=LATER,
+        removal_due_at=None,
+    )
+    PoderoUser.objects.update(withdrawn_at=None, **NOT_TO_BE_REMOVED)
+
+    text = client.get(reverse("left")).content.decode()
+
+    assert "Nothing of what you withdrew then is left to be done there." in text
+
+
+def test_consent_in_force_has_no_confirmation_of_a_withdrawal(
+    client: Client, device: Device
+) -> None:
+    consent = device.attempt.consent
+
+    answer = client.get(reverse("withdrawal", args=[consent.reference]))
+
+    assert answer.headers["Location"] == reverse("receipt", args=[consent.reference])
+
+
+def test_confirmation_of_somebody_elses_withdrawal_is_not_found(
+    client: Client, device: Device
+) -> None:
+    other = make_attempt(customer=make_customer())
+    withdrawal.withdraw(customer=other.podero_user, now=LATER)
+
+    address = reverse("withdrawal", args=[other.consent.reference])
+
+    assert client.get(address, follow=True).status_code == 404
 
 
 @pytest.mark.parametrize("name", ["devices", "consent", "start", "leave"])

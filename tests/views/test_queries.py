@@ -102,6 +102,10 @@ def _receipt(customer: PoderoUser) -> str:
     return reverse("receipt", args=[customer.consents.latest("pk").reference])
 
 
+def _withdrawal(customer: PoderoUser) -> str:
+    return reverse("withdrawal", args=[customer.consents.latest("pk").reference])
+
+
 def _stop(customer: PoderoUser) -> str:
     return reverse("stop_reminders", args=[reminders.stop_token(customer.consents.latest("pk"))])
 
@@ -137,6 +141,7 @@ PAGES: dict[str, Callable[[PoderoUser], str]] = {
     "reconnection": _reconnection,
     "remove_device": _remove_device,
     "left": _plain("left"),
+    "withdrawal": _withdrawal,
 }
 
 
@@ -156,7 +161,7 @@ def test_page_costs_few_queries_however_much_there_is(
     django_assert_max_num_queries: Any,
     name: str,
 ) -> None:
-    if name == "left":
+    if name in ("left", "withdrawal"):
         withdrawal.withdraw(customer=customer, now=timezone.now())
         customer.refresh_from_db()
     address = PAGES[name](customer)

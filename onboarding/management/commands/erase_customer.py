@@ -18,7 +18,10 @@ _WHY = {
     "linked": ("devices are still linked at Podero", "run `sweep` and try again"),
     "being_removed": ("Podero is still to remove devices or the user", "run `sweep`, or try later"),
     "form_open": ("a form at Podero may still bring a device", "try after {until}"),
-    "perhaps_there": ("Podero may have a user of theirs", "use --withdraw, and try again later"),
+    "perhaps_there": (
+        "Podero may have a user of theirs",
+        "use --withdraw, run `sweep`, and try again",
+    ),
     "staff": ("the account is a member of staff's", "nothing can be erased here"),
 }
 _ENDED_BY_WITHDRAWAL = ("steered", "linked", "form_open")
@@ -54,6 +57,7 @@ class Command(BaseCommand):
             removal.carry_out(client=client, customer=customer, now=now)
             customer.refresh_from_db()
         podero_id, was_removed = customer.podero_id, customer.is_removed
+        was_in_doubt = customer.is_creation_in_doubt
         try:
             erased = erase_customer(client=client, customer=customer, now=now)
         except UnableToErase as refusal:
@@ -66,6 +70,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 "Podero has removed its user, but may keep the row: have that erased there, too."
             )
+        elif was_in_doubt:
+            self.stdout.write("Podero may have a user with this number: have that erased, too.")
 
 
 def _ask(number: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
+from onboarding import tasks
 from onboarding.clients import podero_client
 from onboarding.flows import retention
 from onboarding.flows.sweep import sweep
@@ -441,3 +442,71 @@ def test_right_account_is_known_after_the_wrong_one_and_a_sign_in_that_was_left(
 
     sweep(client=podero_client(), now=timezone.now())
     assert is_steered(simulator, device.podero_id)
+
+
+def test_doubt_about_an_account_outlasts_the_way_by_which_it_may_have_come(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    customer.opt_in(device_type="wb")
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+    simulator.control.set_device(str(device.podero_id), external_device_id="theirs")
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    assert Device.objects.get(pk=device.pk).is_login_in_doubt
+
+    customer.go(str(way_back))
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+    gets_nothing(customer, simulator, device.podero_id)
+    simulator.control.set_device(
+        str(device.podero_id), external_device_id=device.external_device_id
+    )
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    presses_everything(customer)
+    sweep(client=podero_client(), now=timezone.now())
+    assert is_steered(simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("unread", ["not read", "missing", "read by the way"])
+@pytest.mark.parametrize("by", ["form", "sign-in"])
+def test_other_account_is_doubted_however_long_podero_told_nothing_of_the_device(
+    customer: Customer, simulator: RunningSimulator, by: str, unread: str
+) -> None:
+    device = link(customer, simulator)
+    if by == "form":
+        customer.opt_in()
+        stranger().get(path_of(success_address(simulator, customer.attempt)))
+    else:
+        way_back = finish(press_reconnect(customer, device).headers["Location"])
+        stranger().get(path_of(way_back))
+    becomes = "theirs" if by == "form" else ""
+    for days in (1, 2, 3, 4):
+        if unread == "missing":
+            simulator.control.drop_device(str(device.podero_id))
+            with time_machine.travel(timezone.now() + timedelta(days=days), tick=True):
+                reads_anew(customer)
+    simulator.control.set_device(str(device.podero_id), external_device_id=becomes, deleted_at=None)
+
+    with time_machine.travel(timezone.now() + timedelta(days=5), tick=True):
+        if unread == "read by the way":
+            press_reconnect(Customer(customer.podero_user), device)
+        reads_anew(customer)
+        gets_nothing(Customer(customer.podero_user), simulator, device.podero_id)
+
+
+def test_new_secret_key_makes_no_other_account_of_the_one_that_is_there(
+    customer: Customer, simulator: RunningSimulator, settings: Any
+) -> None:
+    device = link(customer, simulator)
+    press_reconnect(customer, device)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another-key-than-before"
+
+    reads_anew(customer)
+
+    marked_anew = Device.objects.get().account_mark
+    assert marked_anew != device.account_mark
+    assert is_steered(simulator, device.podero_id)
+    settings.SECRET_KEY_FALLBACKS = []
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+    assert not Device.objects.get().is_login_in_doubt

@@ -237,6 +237,30 @@ def test_user_stays_while_a_form_may_still_bring_a_device_and_goes_after_it(
     assert Device.objects.filter(removed_at=None).count() == 0
 
 
+def test_what_a_form_brings_a_day_late_is_undone_although_podero_keeps_the_user(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    late = customer.attempt
+    leave(customer)
+    answer_deletion(simulator, "user", 405)
+    assert late.expires_at is not None
+    for hours in range(23):
+        sweep_at(late.expires_at + timedelta(hours=hours))
+
+    simulator.control.complete(str(late.podero_id))
+    (_, found) = simulator.control.state()["devices"]
+    simulator.control.set_device(found["id"], is_smart_optimization_active=True)
+    for hours in range(23, 50):
+        sweep_at(late.expires_at + timedelta(hours=hours))
+
+    (_, found) = simulator.control.state()["devices"]
+    assert found["fields"]["is_smart_optimization_active"] is False
+    assert found["fields"]["deleted_at"] is not None
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.is_removal_given_up
+
+
 def test_user_stays_while_the_form_of_an_attempt_that_a_look_has_linked_is_open(
     podero_settings: Any, simulator: RunningSimulator
 ) -> None:

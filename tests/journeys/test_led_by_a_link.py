@@ -1,0 +1,134 @@
+"""A victim whose browser a link from the portal has signed in as the attacker lends them nothing.
+
+The link works without a cookie, and may be opened in anybody's browser: before they come back from
+the manufacturer, or after.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from onboarding import tasks
+from onboarding.models import Device
+from tests.journeys.cards import link, sweep_after
+from tests.journeys.customer import Customer
+from tests.journeys.reconnecting.steps import finish, is_named_no_more, newest, press_reconnect
+from tests.journeys.removal.steps import comes_back_naming
+from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
+from tests.journeys.test_proof_of_return import path_of, sign_in, stranger
+from tests.simulator.launch import RunningSimulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def led_in(victim: Client, customer: Customer) -> Any:
+    return sign_in(victim, customer, by_the_portal=True, at="")
+
+
+def signs_in(victim: Client, customer: Customer, device: Device, *, led: str) -> Any:
+    """Sent to the manufacturer by the attacker; the page that they see in the end."""
+    address = press_reconnect(customer, device).headers["Location"]
+    if led == "before":
+        led_in(victim, customer)
+    page = victim.get(path_of(finish(address)), follow=True)
+    return led_in(victim, customer) if led == "after" else page
+
+
+@pytest.mark.parametrize("led", ["before", "after"])
+@pytest.mark.parametrize("becomes", ["", "theirs"])
+def test_victim_who_signs_in_at_the_manufacturer_where_podero_names_no_account(
+    customer: Customer, simulator: RunningSimulator, led: str, becomes: str
+) -> None:
+    device = link(customer, simulator)
+    is_named_no_more(simulator, device)
+    victim = stranger()
+
+    page = signs_in(victim, customer, device, led=led)
+
+    assert newest(customer).state == "renewed"
+    assert not is_steered(simulator, device.podero_id)
+    assert f"the account of <b>{customer.podero_user.email}</b>" in page.content.decode()
+    assert reverse("confirm_device", args=[device.reference]) in page.content.decode()
+    simulator.control.set_device(str(device.podero_id), external_device_id=becomes)
+    reads_anew(customer)
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("led", ["before", "after"])
+@pytest.mark.parametrize("hours", [0, 20])
+def test_account_of_the_victim_that_shows_late_is_doubted(
+    customer: Customer, simulator: RunningSimulator, led: str, hours: int
+) -> None:
+    device = link(customer, simulator)
+
+    page = signs_in(stranger(), customer, device, led=led)
+
+    assert newest(customer).state == "renewed"
+    assert "You need not do anything more" in page.content.decode()
+    with time_machine.travel(timezone.now() + timedelta(hours=hours), tick=True):
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        simulator.control.set_device(str(device.podero_id), external_device_id="theirs")
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        gets_nothing(Customer(customer.podero_user), simulator, device.podero_id)
+
+
+def test_owner_who_signs_in_on_another_phone_says_there_that_it_is_theirs(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    is_named_no_more(simulator, device)
+    phone = stranger()
+    signs_in(phone, customer, device, led="after")
+
+    phone.post(reverse("confirm_device", args=[device.reference]))
+
+    sweep_after(minutes=1)
+    assert is_steered(simulator, device.podero_id)
+    assert not Device.objects.get().is_login_in_doubt
+
+
+@pytest.mark.parametrize("shows", ["at once", "late"])
+def test_victim_whose_form_names_a_device_that_is_linked_already(
+    customer: Customer, simulator: RunningSimulator, shows: str
+) -> None:
+    device = link(customer, simulator)
+    customer.opt_in()
+    victim = Customer(customer.podero_user, stranger())
+    led_in(victim.browser, customer)
+    if shows == "at once":
+        simulator.control.set_device(str(device.podero_id), external_device_id="theirs")
+
+    comes_back_naming(victim, simulator, device)
+
+    if shows == "late":
+        simulator.control.set_device(str(device.podero_id), external_device_id="theirs")
+        reads_anew(customer)
+    gets_nothing(customer, simulator, device.podero_id)
+
+
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_word_of_the_attacker_does_not_count_for_what_the_victim_has_linked(
+    customer: Customer, simulator: RunningSimulator, settings: Any, is_faster: bool
+) -> None:
+    settings.ONBOARDING_ACTIVATION = "immediately"
+    customer.opt_in()
+    completed = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    if is_faster:
+        customer.press_check()
+        customer.browser.post(reverse("confirm_device", args=[Device.objects.get().reference]))
+        assert is_steered(simulator, completed.device_id)
+    victim = stranger()
+    led_in(victim, customer)
+
+    victim.get(path_of(completed.redirect_url))
+
+    gets_nothing(customer, simulator, completed.device_id)
