@@ -86,7 +86,8 @@ class Person:
             self.page.goto(self.app.base_url + path)
         except Error as error:
             # A page that waits for news may load itself again in that very instant.
-            if "ERR_ABORTED" not in str(error):
+            reasons = ("ERR_ABORTED", "interrupted by another navigation")
+            if not any(reason in str(error) for reason in reasons):
                 raise
             self.page.goto(self.app.base_url + path)
 
