@@ -186,7 +186,8 @@ def read_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: date
     if user_id is None:
         return
     on_record = Device.objects.for_customer(customer).order_by("pk")
-    named = _named(client, user_id, list(on_record.present()))
+    asked_about = list(on_record.present())
+    named = _named(client, user_id, asked_about)
     with transaction.atomic():
         # Two answers at once are taken over one after the other, so that the older shows nothing.
         PoderoUser.objects.hold(customer.pk)
@@ -194,7 +195,7 @@ def read_devices(*, client: podero.PoderoClient, customer: PoderoUser, now: date
         for device in own:
             if device.podero_id in named:
                 proof.take_over(device, named[device.podero_id], now=now)
-            elif not device.is_removed:
+            elif device in asked_about and not device.is_removed:
                 device.record_missing(at=now)
     known = {device.podero_id for device in own}
     newcomers = [found for found in named.values() if found.id not in known]

@@ -49,9 +49,9 @@ def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) ->
     """Whether another account may stand behind it than the one with which it was linked.
 
     That one is known by what Podero names. Who came back elsewhere from signing in has left a doubt
-    where Podero names none now, or not the one that it named when they were sent; but once the one
-    of before is known, an answer that leaves the name out is no news a day later. What has shown by
-    the time at which this was last judged, and was no reason then, is none now.
+    where Podero names none now, or not the one that it named when they were sent; but once a name
+    is known, that is no news a day later. What has shown by the time at which this was last judged,
+    and was no reason then, is none now.
     """
     read_at = min(now, device.login_judged_at)
     if device.is_login_in_doubt and device.account_mark and not device.stands_for_the_same(found):
@@ -59,9 +59,8 @@ def is_login_in_doubt(device: Device, found: podero.Device, *, now: datetime) ->
     if device.stands_for_another(found):
         return _may_another_have_signed_in(device.podero_user, now=read_at)
     elsewhere = Reconnection.objects.filter(device=device).that_came_back_elsewhere()
-    told = marks_of(found)
-    if told:
-        return elsewhere.exclude(account_mark__in=told).exists()
+    if told := marks_of(found):
+        elsewhere = elsewhere.exclude(account_mark__in=told)
     if device.account_mark:
         elsewhere = elsewhere.filter(foreign_return_at__gt=read_at - LATE)
     return elsewhere.exists()
@@ -113,7 +112,7 @@ def take_over(device: Device, found: podero.Device, *, now: datetime) -> None:
     elif device.is_login_in_doubt:
         device.settle_login(at=now)
     elif device.stands_for_another(found):
-        device.rename_account(found)
+        device.rename_account(found, at=now)
     device.record_seen(found, at=now, is_judged=True)
 
 

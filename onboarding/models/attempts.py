@@ -132,6 +132,11 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         due = self.filter(state__in=states, next_try_at__lte=now)
         return due.order_by("next_try_at", "pk")
 
+    def look_soon(self, *, at: datetime) -> None:
+        """Have what somebody may just have linked looked for, where nobody is about to."""
+        waiting = self.filter(state__in=AWAITING_DEVICE)
+        waiting.filter(Q(next_try_at=None) | Q(next_try_at__gt=at)).update(next_try_at=at)
+
     def mark_expired(self, *, failure_code: FailureCode, at: datetime, at_most: int) -> int:
         """Expire so many of these at once; returns how many did. What others hold stays theirs."""
         return self._move(
@@ -397,8 +402,14 @@ class OnboardingSession(Claimable):
             status=status,
             failure_code=failure_code,
             finished_at=at,
-            next_try_at=self.expires_at if self.has_hosted_session else None,
+            next_try_at=self._next_look_after_failing(at),
         )
+
+    def _next_look_after_failing(self, at: datetime) -> datetime | None:
+        """What somebody else may have linked is looked for from now on; the customer's, at the end."""
+        if not self.has_hosted_session:
+            return None
+        return at if self.came_back_elsewhere else self.expires_at
 
     def note(
         self, event: Event, *, at: datetime, actor: Actor, failure_code: str = "", **more: Any
@@ -435,8 +446,7 @@ class OnboardingSession(Claimable):
                 return False
             if is_success:
                 rows.update(foreign_return_at=at)
-            waiting = rows.filter(state__in=AWAITING_DEVICE)
-            waiting.filter(Q(next_try_at=None) | Q(next_try_at__gt=at)).update(next_try_at=at)
+            rows.look_soon(at=at)
             self.note(event, at=at, actor=Actor.BROWSER)
         return True
 
@@ -444,7 +454,8 @@ class OnboardingSession(Claimable):
         """A browser came back that is not the one that left, whoever is signed in in it."""
         rows = OnboardingSession.objects.filter(pk=self.pk, is_return_matched=False)
         if rows.update(foreign_return_at=at):
-            self._set(foreign_return_at=at)
+            rows.look_soon(at=at)
+            self.refresh_from_db(fields=["foreign_return_at", "next_try_at"])
 
     def match_return(self, *, device_id: uuid.UUID | None, at: datetime) -> bool:
         """The browser that left came back after others had; False when that was known before."""

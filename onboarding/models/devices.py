@@ -496,7 +496,7 @@ class Device(Removable, Claimable):
         if rows.update(login_doubted_at=None):
             self._set(login_doubted_at=None)
 
-    def rename_account(self, found: podero.Device) -> None:
+    def rename_account(self, found: podero.Device, *, at: datetime) -> None:
         """Podero names it differently at the manufacturer, and nobody was sent to sign in there.
 
         While its customer is asked about it, it may still be had back with the account of before.
@@ -504,6 +504,7 @@ class Device(Removable, Claimable):
         rows = Device.objects.filter(
             pk=self.pk,
             account_mark=self.account_mark,
+            checked_at__lte=at,
             confirmed_at__isnull=False,
             removal_wanted_at=None,
             login_doubted_at=None,
@@ -598,8 +599,9 @@ class Device(Removable, Claimable):
 
     def record_missing(self, *, at: datetime) -> None:
         """Podero no longer names the device; when that was first seen stays."""
-        Device.objects.filter(pk=self.pk, missing_since=None).update(missing_since=at)
-        Device.objects.filter(pk=self.pk).update(checked_at=at)
+        rows = Device.objects.filter(pk=self.pk, checked_at__lte=at)
+        rows.filter(missing_since=None).update(missing_since=at)
+        rows.update(checked_at=at)
 
 
 def mark_of(found: podero.Device) -> str:

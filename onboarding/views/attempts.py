@@ -19,7 +19,7 @@ from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.states import State
 from onboarding.views.access import customer_required, signed_in_customer
 from onboarding.views.coming_back import came_back_with
-from onboarding.views.leaving import send_to_hosted_form
+from onboarding.views.leaving import has_tried_with, send_to_hosted_form
 from onboarding.views.problems import too_often
 
 _POLL_MS = 3000
@@ -62,7 +62,7 @@ def attempt(request: HttpRequest, customer: PoderoUser, reference: UUID) -> Http
             "barred": confirming.barred_devices(devices, came_back=came_back),
             "successor": shown.successor,
             "form": SubmissionForm(),
-            "tries_by_itself": _next_try_ms(shown),
+            "tries_by_itself": _next_try_ms(shown) if has_tried_with(request, shown) else None,
             "reminder": reminders.standing_of(attempt=shown),
         },
     )

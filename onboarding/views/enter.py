@@ -19,6 +19,7 @@ from onboarding.forms import SignInForm
 from onboarding.lockout import client_address
 from onboarding.views.access import is_way_back, remembered_page
 from onboarding.views.coming_back import kept_across
+from onboarding.views.leaving import kept_for
 from onboarding.views.problems import too_often
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def enter(request: HttpRequest) -> HttpResponse:
         response.headers["Referrer-Policy"] = "strict-origin"
         return response
     back_to = remembered_page(request, customer)
-    with kept_across(request):
+    with kept_across(request), kept_for(request, customer.account):
         request.session.flush()
         login(request, customer.account, backend="onboarding.accounts.CustomerBackend")
     return redirect(visitor.next_path or back_to or "start")

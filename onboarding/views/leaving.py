@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -11,6 +15,7 @@ from onboarding.flows import linking
 from onboarding.models import OnboardingSession, Reconnection
 
 _LEFT_WITH = "left_with"
+_TRIED_WITH = "tried_with"
 _REMEMBERED = 20
 
 
@@ -20,16 +25,35 @@ def send_to_hosted_form(request: HttpRequest, attempt: OnboardingSession) -> Htt
         with place_in_line() as client:
             address = linking.open_hosted_form(client=client, attempt=attempt, now=timezone.now())
     except (TooManyWaiting, linking.AlreadyOpening, linking.UnableToOpen):
+        _remember(request, _TRIED_WITH, attempt)
         return redirect("attempt", attempt.reference)
     remember_leaving(request, attempt)
     return HttpResponseRedirect(address)
 
 
 def remember_leaving(request: HttpRequest, sent: OnboardingSession | Reconnection) -> None:
-    left_with = [*request.session.get(_LEFT_WITH, []), str(sent.reference)]
-    request.session[_LEFT_WITH] = left_with[-_REMEMBERED:]
+    _remember(request, _LEFT_WITH, sent)
 
 
 def has_left_with(request: HttpRequest, sent: OnboardingSession | Reconnection) -> bool:
     """Whether it was this browser that was sent to the hosted form, or to sign in again."""
     return str(sent.reference) in request.session.get(_LEFT_WITH, [])
+
+
+def has_tried_with(request: HttpRequest, attempt: OnboardingSession) -> bool:
+    """Whether it was asked for in this browser: only then may a page of it try again by itself."""
+    return str(attempt.reference) in request.session.get(_TRIED_WITH, [])
+
+
+@contextmanager
+def kept_for(request: HttpRequest, account: User) -> Iterator[None]:
+    """Carry these memories over a new session of who is signed in already, and of nobody else."""
+    session, names = request.session, (_LEFT_WITH, _TRIED_WITH)
+    kept = {name: session.get(name, []) for name in names if request.user == account}
+    yield
+    request.session.update(kept)
+
+
+def _remember(request: HttpRequest, memory: str, what: OnboardingSession | Reconnection) -> None:
+    remembered = [*request.session.get(memory, []), str(what.reference)]
+    request.session[memory] = remembered[-_REMEMBERED:]

@@ -53,7 +53,7 @@ def test_page_gives_up_kindly_and_the_button_still_works(
         tries += 1
 
     assert tries == 7
-    person.sees_text("We have tried several times and now leave it to you.")
+    person.sees_text("You can close this page and come back later today")
     expect(person.page.locator("#help")).to_contain_text(person.reference[:8].upper())
 
     simulator.control.clear_faults()

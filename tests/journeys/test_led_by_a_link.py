@@ -16,10 +16,17 @@ from django.urls import reverse
 from django.utils import timezone
 
 from onboarding import tasks
-from onboarding.models import Device
+from onboarding.models import Device, OnboardingSession
+from tests.factories import make_customer
 from tests.journeys.cards import link, sweep_after
 from tests.journeys.customer import Customer
-from tests.journeys.reconnecting.steps import finish, is_named_no_more, newest, press_reconnect
+from tests.journeys.reconnecting.steps import (
+    finish,
+    is_named_no_more,
+    lapse,
+    newest,
+    press_reconnect,
+)
 from tests.journeys.removal.steps import comes_back_naming
 from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
 from tests.journeys.test_proof_of_return import path_of, sign_in, stranger
@@ -132,3 +139,104 @@ def test_word_of_the_attacker_does_not_count_for_what_the_victim_has_linked(
     victim.get(path_of(completed.redirect_url))
 
     gets_nothing(customer, simulator, completed.device_id)
+
+
+def test_page_that_waits_for_podero_goes_nowhere_by_itself_and_says_whose_account_it_is(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("*", "http_503", count=-1)
+    customer.opt_in()
+    victim = stranger()
+    led_in(victim, customer)
+
+    page = victim.get(reverse("attempt", args=[customer.attempt.reference])).content.decode()
+
+    assert "data-retry-ms" in customer.page.content.decode()
+    assert "data-retry-ms" not in page
+    assert "try once more now" in page
+    assert f"the account of <b>{customer.podero_user.email}</b>" in page
+
+
+@pytest.mark.parametrize("state", ["open", "cancelled", "expired", "failed"])
+def test_page_that_leads_to_the_form_again_says_whose_account_it_is(
+    customer: Customer, simulator: RunningSimulator, state: str
+) -> None:
+    customer.opt_in()
+    code = "refused" if state == "failed" else ""
+    OnboardingSession.objects.update(state=state, failure_code=code)
+    victim = stranger()
+    led_in(victim, customer)
+
+    page = victim.get(reverse("attempt", args=[customer.attempt.reference])).content.decode()
+
+    before, _form, _after = page.partition(
+        reverse("continue_attempt", args=[customer.attempt.reference])
+    )
+    assert _form
+    assert f"the account of <b>{customer.podero_user.email}</b>" in before
+
+
+def test_card_that_leads_to_the_manufacturer_says_whose_account_it_is(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    lapse(simulator, device)
+    reads_anew(customer)
+    victim = stranger()
+    led_in(victim, customer)
+
+    page = victim.get(reverse("devices")).content.decode()
+
+    before, _form, _after = page.partition(reverse("reconnect_device", args=[device.reference]))
+    assert _form
+    assert f"the account of <b>{customer.podero_user.email}</b>" in before
+
+
+def test_device_that_shows_late_is_switched_off_soon_after_it_does(
+    customer: Customer, simulator: RunningSimulator, settings: Any
+) -> None:
+    settings.ONBOARDING_ACTIVATION = "immediately"
+    customer.opt_in()
+    completed = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    simulator.control.drop_device(str(completed.device_id))
+    victim = stranger()
+    led_in(victim, customer)
+    victim.get(path_of(completed.redirect_url))
+    for minutes in (1, 2, 4, 8, 12, 20, 35):
+        sweep_after(minutes=minutes)
+    assert customer.attempt.state == "failed"
+    simulator.control.set_device(
+        str(completed.device_id), deleted_at=None, is_smart_optimization_active=True
+    )
+
+    sweep_after(minutes=51)
+
+    assert not is_steered(simulator, completed.device_id)
+
+
+def test_who_opens_the_portals_link_again_while_the_form_is_open_is_the_one_who_left(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+
+    led_in(customer.browser, customer)
+    customer.go(str(way_back))
+
+    assert customer.attempt.is_return_matched
+    assert Device.objects.get().is_optimization_active
+
+
+def test_who_signs_in_after_somebody_else_in_the_same_browser_is_not_the_one_who_left(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+
+    led_in(customer.browser, Customer(make_customer()))
+    led_in(customer.browser, customer)
+    customer.go(str(way_back))
+
+    assert not customer.attempt.is_return_matched

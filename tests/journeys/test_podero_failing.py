@@ -180,6 +180,9 @@ def test_page_of_those_for_whom_nobody_tried_waits_at_random(customers: list[Cus
     customer = customers[0]
     customer.opt_in()
     OnboardingSession.objects.update(state="started", podero_id=None, next_try_at=None)
+    session = customer.browser.session
+    session["tried_with"] = [str(customer.attempt.reference)]
+    session.save()
 
     waits = set()
     for _time in range(10):

@@ -322,6 +322,19 @@ def test_older_answer_that_comes_while_a_newer_one_is_taken_over_settles_nothing
     assert Device.objects.get().is_login_in_doubt
 
 
+def test_device_that_is_linked_while_podero_answers_is_not_missed(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link(customer, simulator)
+    customer.podero_user.refresh_from_db()
+    client: Any = Between("list_devices", lambda: link(customer, simulator, "hp"))
+    now = timezone.now()
+
+    devices.read_devices(client=client, customer=customer.podero_user, now=now)
+
+    assert [device.missing_since for device in Device.objects.all()] == [None, None]
+
+
 def _read(customer: Customer, answer: list[podero.Device], *, now: datetime) -> None:
     client: Any = SimpleNamespace(list_devices=lambda _user_id: answer)
     devices.read_devices(client=client, customer=customer.podero_user, now=now)

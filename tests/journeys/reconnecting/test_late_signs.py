@@ -498,15 +498,35 @@ def test_new_secret_key_makes_no_other_account_of_the_one_that_is_there(
     customer: Customer, simulator: RunningSimulator, settings: Any
 ) -> None:
     device = link(customer, simulator)
+    stranger().get(path_of(finish(press_reconnect(customer, device).headers["Location"])))
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
     press_reconnect(customer, device)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another-key-than-before"
 
-    reads_anew(customer)
+    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
 
     marked_anew = Device.objects.get().account_mark
     assert marked_anew != device.account_mark
     assert is_steered(simulator, device.podero_id)
     settings.SECRET_KEY_FALLBACKS = []
-    tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
-    assert not Device.objects.get().is_login_in_doubt
+    with time_machine.travel(timezone.now() + timedelta(days=2), tick=True):
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        assert not Device.objects.get().is_login_in_doubt
+
+
+def test_other_name_long_after_a_login_was_renewed_on_another_phone_is_no_doubt(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    phone = Customer(customer.podero_user)
+    phone.go(finish(press_reconnect(customer, device).headers["Location"]))
+    with time_machine.travel(timezone.now() + timedelta(days=60), tick=True):
+        tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+        simulator.control.set_device(str(device.podero_id), external_device_id="renamed")
+        for _reading in range(2):
+            tasks.look_who_signed_in(customer_id=customer.podero_user.pk)
+
+        assert is_steered(simulator, device.podero_id)
+        assert Device.objects.get().external_device_id == "renamed"
