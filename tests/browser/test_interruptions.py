@@ -217,6 +217,7 @@ def _while_podero_is_down(person: Person) -> None:
     )
     person.enters("/optimize/devices/")
     person.page.locator("main .notice a").click()
+    person.presses("Try again now")
     person.is_at_podero()
     person.page.goto(person.finishes())
 
