@@ -78,28 +78,33 @@ def _record_found(
 
 
 def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
-    if _has_run_out(attempt, now) and not _may_yet_show(attempt, now):
-        _end(attempt, FailureCode.RAN_OUT, now=now)
-        return
-    if attempt.state == State.LINKED:
-        attempt.release(tries=0, next_try_at=_second_look(attempt, now))
-        return
     with transaction.atomic():
-        if attempt.release(tries=attempt.tries + 1, next_try_at=_next_lookup(attempt, now)):
+        attempt.hold_return()
+        if _has_run_out(attempt, now) and not _may_yet_show(attempt, now):
+            _end(attempt, FailureCode.RAN_OUT, now=now)
+        elif attempt.state == State.LINKED:
+            attempt.release(tries=0, next_try_at=_second_look(attempt, now))
+        elif attempt.release(tries=attempt.tries + 1, next_try_at=_next_lookup(attempt, now)):
             attempt.note(Event.NOTHING_FOUND, at=now, actor=Actor.SYSTEM)
 
 
 def _record_check_failed(
     attempt: OnboardingSession, error: podero.PoderoError, *, now: datetime
 ) -> None:
-    if _was_asked_in_vain(attempt, now):
-        _end(attempt, FailureCode.UNREACHABLE, now=now)
-        return
-    tries = attempt.tries + 1
-    when = schedule.next_try(
-        now=now, tries=tries, first_seconds=60, ceiling_seconds=3600, error=error
-    )
     with transaction.atomic():
+        attempt.hold_return()
+        if _was_asked_in_vain(attempt, now):
+            _end(attempt, FailureCode.UNREACHABLE, now=now)
+            return
+        is_urgent = attempt.came_back_elsewhere_since(now - LATE)
+        tries = attempt.tries + 1
+        when = schedule.next_try(
+            now=now,
+            tries=tries,
+            first_seconds=SOONEST.total_seconds(),
+            ceiling_seconds=(LONGEST if is_urgent else ASK_LATER).total_seconds(),
+            error=error,
+        )
         if attempt.release(tries=tries, next_try_at=when):
             attempt.note(
                 Event.CHECK_FAILED,

@@ -402,14 +402,15 @@ class OnboardingSession(Claimable):
             status=status,
             failure_code=failure_code,
             finished_at=at,
-            next_try_at=self._next_look_after_failing(at),
+            next_try_at=self._next_look_after(failure_code, at=at),
         )
 
-    def _next_look_after_failing(self, at: datetime) -> datetime | None:
+    def _next_look_after(self, failure_code: FailureCode, *, at: datetime) -> datetime | None:
         """What somebody else may have linked is looked for from now on; the customer's, at the end."""
         if not self.has_hosted_session:
             return None
-        return at if self.came_back_elsewhere else self.expires_at
+        may_show_now = failure_code == FailureCode.NOT_CONFIRMED and self.came_back_elsewhere
+        return at if may_show_now else self.expires_at
 
     def note(
         self, event: Event, *, at: datetime, actor: Actor, failure_code: str = "", **more: Any
@@ -453,9 +454,18 @@ class OnboardingSession(Claimable):
     def note_elsewhere(self, *, at: datetime) -> None:
         """A browser came back that is not the one that left, whoever is signed in in it."""
         rows = OnboardingSession.objects.filter(pk=self.pk, is_return_matched=False)
+        rows = rows.exclude(foreign_return_at__gt=at - SIGHTING_INTERVAL)
         if rows.update(foreign_return_at=at):
             rows.look_soon(at=at)
             self.refresh_from_db(fields=["foreign_return_at", "next_try_at"])
+
+    def hold_return(self) -> None:
+        """Take over when another browser last came back, and have none come back for now.
+
+        Only within a transaction, and until it ends.
+        """
+        rows = OnboardingSession.objects.filter(pk=self.pk).select_for_update(no_key=True)
+        self._set(foreign_return_at=rows.values_list("foreign_return_at", flat=True).first())
 
     def match_return(self, *, device_id: uuid.UUID | None, at: datetime) -> bool:
         """The browser that left came back after others had; False when that was known before."""

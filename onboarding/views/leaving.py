@@ -55,5 +55,7 @@ def kept_for(request: HttpRequest, account: User) -> Iterator[None]:
 
 
 def _remember(request: HttpRequest, memory: str, what: OnboardingSession | Reconnection) -> None:
-    remembered = [*request.session.get(memory, []), str(what.reference)]
-    request.session[memory] = remembered[-_REMEMBERED:]
+    remembered = request.session.get(memory, [])
+    # Written once: what another tab has written since this request began would be lost.
+    if str(what.reference) not in remembered:
+        request.session[memory] = [*remembered, str(what.reference)][-_REMEMBERED:]

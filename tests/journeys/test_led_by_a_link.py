@@ -246,3 +246,19 @@ def test_who_signs_in_after_somebody_else_in_the_same_browser_is_not_the_one_who
     customer.go(str(way_back))
 
     assert not customer.attempt.is_return_matched
+
+
+def test_way_back_that_is_opened_again_and_again_is_noted_once_a_minute(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+    victim = stranger()
+    led_in(victim, customer)
+    victim.get(path_of(way_back))
+    noted_at = customer.attempt.foreign_return_at
+
+    victim.get(path_of(way_back))
+
+    assert noted_at is not None
+    assert customer.attempt.foreign_return_at == noted_at

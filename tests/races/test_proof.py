@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from onboarding import podero, tasks
 from onboarding.clients import podero_client
-from onboarding.flows import confirming, devices, reconnecting
+from onboarding.flows import confirming, devices, lookups, reconnecting
 from onboarding.models import Device, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
@@ -320,6 +320,26 @@ def test_older_answer_that_comes_while_a_newer_one_is_taken_over_settles_nothing
     at_once(lambda: _read(customer, newer, now=now), take_over_older)
 
     assert Device.objects.get().is_login_in_doubt
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_who_comes_back_elsewhere_during_a_look_up_is_looked_for_soon(
+    customer: Customer, simulator: RunningSimulator, is_answered: bool
+) -> None:
+    customer.opt_in()
+    attempt = customer.attempt
+    way_back = success_address(simulator, attempt)
+    if not is_answered:
+        simulator.control.arm("list_devices", "http_503", count=-1)
+    client: Any = Between("get_onboarding_session", lambda: stranger().get(path_of(way_back)))
+    now = timezone.now()
+
+    lookups.look_up_attempt(client=client, attempt=attempt, now=now)
+
+    seen = customer.attempt
+    assert seen.foreign_return_at is not None
+    assert seen.next_try_at is not None
+    assert seen.next_try_at <= now + timedelta(minutes=2)
 
 
 def test_device_that_is_linked_while_podero_answers_is_not_missed(
