@@ -37,9 +37,7 @@ def look_up_attempt(
     """
     if not attempt.is_awaiting_device or not attempt.claim(now=now):
         return True
-    if attempt.state == State.LINKED and _is_another_awaited(attempt, now):
-        # What turns up is not to pass for what this one brought, by whomever it was linked.
-        attempt.release(next_try_at=now + ASK_LATER)
+    if attempt.state == State.LINKED and _is_put_off(attempt, now=now):
         return True
     find = discovery.find_newcomers if attempt.state == State.LINKED else discovery.find_devices
     try:
@@ -50,6 +48,16 @@ def look_up_attempt(
         return not error.is_retryable
     if not findings or not _record_found(attempt, findings, now=now):
         _record_nothing_found(attempt, now=now)
+    return True
+
+
+def _is_put_off(attempt: OnboardingSession, *, now: datetime) -> bool:
+    """What turns up is not to pass for what this one brought, by whomever it was linked."""
+    with transaction.atomic():
+        attempt.hold_return()
+        if not _is_another_awaited(attempt, now):
+            return False
+        attempt.release(next_try_at=now + ASK_LATER)
     return True
 
 
@@ -80,7 +88,10 @@ def _record_found(
 def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
     with transaction.atomic():
         attempt.hold_return()
-        if _has_run_out(attempt, now) and not _may_yet_show(attempt, now):
+        if attempt.came_back_elsewhere_since(now):
+            # During this look, which may have come too early for it.
+            attempt.release(next_try_at=now + SOONEST)
+        elif _has_run_out(attempt, now) and not _may_yet_show(attempt, now):
             _end(attempt, FailureCode.RAN_OUT, now=now)
         elif attempt.state == State.LINKED:
             attempt.release(tries=0, next_try_at=_second_look(attempt, now))

@@ -406,7 +406,10 @@ class OnboardingSession(Claimable):
         )
 
     def _next_look_after(self, failure_code: FailureCode, *, at: datetime) -> datetime | None:
-        """What somebody else may have linked is looked for from now on; the customer's, at the end."""
+        """Where nothing was confirmed, what somebody else may have linked is looked for from now on.
+
+        Anything else is, once more, when the form has run out.
+        """
         if not self.has_hosted_session:
             return None
         may_show_now = failure_code == FailureCode.NOT_CONFIRMED and self.came_back_elsewhere
@@ -455,8 +458,11 @@ class OnboardingSession(Claimable):
         """A browser came back that is not the one that left, whoever is signed in in it."""
         rows = OnboardingSession.objects.filter(pk=self.pk, is_return_matched=False)
         rows = rows.exclude(foreign_return_at__gt=at - SIGHTING_INTERVAL)
-        if rows.update(foreign_return_at=at):
-            rows.look_soon(at=at)
+        with transaction.atomic():
+            is_news = rows.update(foreign_return_at=at) > 0
+            if is_news:
+                OnboardingSession.objects.filter(pk=self.pk).look_soon(at=at)
+        if is_news:
             self.refresh_from_db(fields=["foreign_return_at", "next_try_at"])
 
     def hold_return(self) -> None:

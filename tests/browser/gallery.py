@@ -332,6 +332,9 @@ PAGES = (
     Shown("left-pending", _customer("left-pending", "/optimize/leave/done/"), "You have withdrawn"),
     Shown("left-refused", _customer("left-refused", "/optimize/leave/done/"), "You have withdrawn"),
     Shown("left-half", _customer("left-half", "/optimize/leave/done/"), "You have withdrawn"),
+    Shown(
+        "left-came-back", _customer("left-came-back", "/optimize/leave/done/"), "You have withdrawn"
+    ),
     Shown("left-reason-given", _reason_given, "You have withdrawn"),
     Shown("left-done", _customer("left-done", "/optimize/leave/done/"), "You have withdrawn"),
     Shown("sign-in", _stranger("/sign-in/"), "Sign in"),

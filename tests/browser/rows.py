@@ -312,9 +312,12 @@ class _Rows:
         refused = self._attempt("left-refused", State.LINKED)
         make_device(attempt=refused, **(self._working() | off | {"removal_refusals": 5}))
         half = self._attempt("left-half", State.CANCELLED, finished_at=self._now)
-        for attempt in (pending, done, refused, half):
+        came_back = self._attempt("left-came-back", State.LINKED)
+        make_device(attempt=came_back, **(self._working() | off | {"removal_due_at": self._now}))
+        for attempt in (pending, done, refused, half, came_back):
             Consent.objects.filter(podero_user=attempt.podero_user).withdraw(at=self._now)
             attempt.podero_user.record_withdrawal(at=self._now)
+        PoderoUser.objects.filter(pk=came_back.podero_user_id).update(withdrawn_at=None)
         PoderoUser.objects.filter(pk=long_name.pk).update(
             removal_wanted_at=self._now, removed_at=self._now
         )

@@ -262,3 +262,20 @@ def test_way_back_that_is_opened_again_and_again_is_noted_once_a_minute(
 
     assert noted_at is not None
     assert customer.attempt.foreign_return_at == noted_at
+
+
+def test_return_in_another_browser_has_more_looked_for_where_something_is_linked_already(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link(customer, simulator)
+    customer.opt_in()
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+    customer.press_check()
+    OnboardingSession.objects.update(next_try_at=None)
+    victim = stranger()
+    led_in(victim, customer)
+
+    victim.get(path_of(way_back))
+
+    assert customer.attempt.state == "linked"
+    assert customer.attempt.next_try_at is not None

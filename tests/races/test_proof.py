@@ -322,6 +322,24 @@ def test_older_answer_that_comes_while_a_newer_one_is_taken_over_settles_nothing
     assert Device.objects.get().is_login_in_doubt
 
 
+def test_who_comes_back_elsewhere_during_a_look_for_more_is_looked_for_soon(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    way_back = success_address(simulator, customer.attempt)
+    simulator.control.complete(str(customer.attempt.podero_id))
+    customer.press_check()
+    attempt = customer.attempt
+    assert attempt.state == "linked"
+    client: Any = Between("list_devices", lambda: stranger().get(path_of(way_back)))
+    now = timezone.now()
+
+    lookups.look_up_attempt(client=client, attempt=attempt, now=now)
+
+    assert customer.attempt.next_try_at is not None
+    assert customer.attempt.next_try_at <= now + timedelta(minutes=2)
+
+
 @pytest.mark.parametrize("is_answered", [True, False])
 def test_who_comes_back_elsewhere_during_a_look_up_is_looked_for_soon(
     customer: Customer, simulator: RunningSimulator, is_answered: bool
