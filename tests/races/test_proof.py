@@ -15,7 +15,7 @@ from django.utils import timezone
 from onboarding import podero, tasks
 from onboarding.clients import podero_client
 from onboarding.flows import confirming, devices, lookups, reconnecting
-from onboarding.models import Device, Reconnection
+from onboarding.models import Device, OnboardingSession, Reconnection
 from tests.journeys.cards import link
 from tests.journeys.customer import Customer
 from tests.journeys.reconnecting.steps import comes_back, finish, newest, press_reconnect
@@ -376,3 +376,47 @@ def test_device_that_is_linked_while_podero_answers_is_not_missed(
 def _read(customer: Customer, answer: list[podero.Device], *, now: datetime) -> None:
     client: Any = SimpleNamespace(list_devices=lambda _user_id: answer)
     devices.read_devices(client=client, customer=customer.podero_user, now=now)
+
+
+@pytest.mark.parametrize("_time", range(3))
+@pytest.mark.parametrize("activation", ["after_return", "immediately"])
+def test_word_in_the_instant_in_which_the_victim_comes_back_under_the_same_name_does_not_outlast_that(
+    customer: Customer, completed: Completed, simulator: RunningSimulator, settings: Any,
+    activation: str, _time: int,
+) -> None:  # fmt: skip
+    """A link from the portal has signed the victim's browser in as the attacker."""
+    settings.ONBOARDING_ACTIVATION = activation
+    customer.press_check()
+    device = Device.objects.get()
+    victim = Customer(customer.podero_user)
+
+    at_once(
+        lambda: customer.browser.post(reverse("confirm_device", args=[device.reference])),
+        lambda: victim.go(str(completed.redirect_url)),
+    )
+    worker_hears_of(customer.attempt)
+
+    assert customer.attempt.foreign_return_at is not None
+    gets_nothing(customer, simulator, completed.device_id)
+
+
+def test_victim_who_comes_back_under_the_same_name_leaves_a_doubt_though_the_process_is_killed(
+    customer: Customer,
+    completed: Completed,
+    simulator: RunningSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between writing down that another browser came back and taking the return up."""
+
+    def killed(*_args: Any, **_more: Any) -> None:
+        raise SystemExit
+
+    victim = Customer(customer.podero_user)
+    monkeypatch.setattr(OnboardingSession, "mark_returned", killed)
+    with pytest.raises(SystemExit):
+        victim.go(str(completed.redirect_url))
+    monkeypatch.undo()
+
+    assert customer.attempt.state == "open"
+    gets_nothing(customer, simulator, completed.device_id)
+    assert Device.objects.filter(podero_id=str(completed.device_id)).exists()
