@@ -554,9 +554,9 @@ class Device(Removable, Claimable):
 
         An answer from before our last switch is left out. Optimization that is off although it
         is wanted is shown, not fought: the retailer or Podero may have switched it off. On without
-        being wanted, it is to be switched off. The manufacturer's id stays, so that whoever reads
-        it next sees that another one stands behind it, and so does when that was last looked at,
-        unless this `is_judged` already.
+        being wanted, it is to be switched off. Another id at the manufacturer is not taken over, so
+        that whoever reads next sees it, too; that there was none to doubt is written down only
+        where this `is_judged` (`proof.take_over`).
         Of a device that is to be removed only that it is there, and steered or not; of one that
         nobody has confirmed nothing that it reports.
         """
