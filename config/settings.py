@@ -340,6 +340,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "CommonPasswordValidator",
     )
 ]
+SESSION_ENGINE = "onboarding.sessions"
 # Longer than a hosted form lives, so that whoever comes back late is still signed in.
 SESSION_COOKIE_AGE = 4 * 24 * 3600
 # `Strict` would lose the session on the way back from the hosted form.

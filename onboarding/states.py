@@ -69,6 +69,7 @@ class Event(TextChoices):
     OPENED = "opened", _("Sent to Podero's form")
     RETURN_SEEN = "return_seen", _("A browser that was not signed in came back")
     RETURN_SEEN_BY_OTHER = "return_seen_by_other", _("Came back where somebody else is signed in")
+    RETURN_SEEN_ELSEWHERE = "return_seen_elsewhere", _("Came back in a browser that had not left")
     RETURNED = "returned", _("Came back through success")
     CANCELLED = "cancelled", _("Came back through cancel")
     CONTINUED = "continued", _("Continued with a fresh form")

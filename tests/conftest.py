@@ -7,10 +7,11 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from django.core.cache import cache
+from django.core.management.commands import flush
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from onboarding import clients
@@ -62,6 +63,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             (at for at, long in enumerate(LONGEST) if item.nodeid.startswith(long)), len(LONGEST)
         )
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptied_of_what_tests_write() -> Iterator[None]:
+    """Content types and permissions stay: to make them anew takes longer than a small test."""
+
+    def sql_of_the_rest(style: Any, connection: Any, **options: Any) -> Any:
+        tables = connection.introspection.django_table_names(only_existing=True)
+        rest = set(tables) - {"django_content_type", "auth_permission"}
+        return connection.ops.sql_flush(style, rest, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flush, "sql_flush", sql_of_the_rest)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *_args, **_more: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,14 @@ from django.db.models import Min
 from onboarding import podero
 from onboarding.flows import proof
 from onboarding.flows.discovery import CLOCK_TOLERANCE, Finding
-from onboarding.models import Consent, Device, OnboardingSession, PoderoUser, Reconnection
+from onboarding.models import (
+    Consent,
+    Device,
+    OnboardingSession,
+    PoderoUser,
+    Reconnection,
+    SessionEvent,
+)
 from onboarding.models.devices import named_by
 from onboarding.states import Actor, Event, State
 
@@ -32,21 +39,21 @@ def link_devices(
     *,
     attempt: OnboardingSession,
     findings: Iterable[Finding],
-    is_return: bool,
     now: datetime,
 ) -> None:
     """Store what the API named as this customer's, and make the attempt `linked`.
 
-    Devices of a return that the browser made which left are to be optimized; the others wait for
-    the customer's word, and one that they wanted removed since they came back still goes.
-    Raises HasLeft, BeingRemoved, DeviceOfAnother, or InvalidTransition when the attempt moved on
+    Devices of a return that the browser made which left are to be optimized, also where the API
+    names them only after the wait for them was given up; the others wait for the customer's word,
+    and one that they wanted removed since they came back still goes. Raises HasLeft, BeingRemoved, DeviceOfAnother, or InvalidTransition when the attempt moved on
     meanwhile.
     """
     with transaction.atomic():
         hold_consent(attempt)
         # Not as of this copy: the browser that left may have come back after another.
         same = OnboardingSession.objects.filter(pk=attempt.pk, is_return_matched=True)
-        is_return_matched = is_return and same.exists()
+        is_return_matched = same.exists()
+        is_fresh = attempt.state == State.RETURNED
         for finding in findings:
             device = keep_device(
                 attempt=attempt, found=finding.device, is_told=finding.is_told, now=now
@@ -63,7 +70,8 @@ def link_devices(
             # Asked again: what was linked anew, another may have brought just now.
             is_doubtful = proof.is_in_doubt(device, attempt, is_told=finding.is_told)
             if is_returned and not is_doubtful:
-                if device.is_confirmed and not is_paused_since:
+                # Of one that is confirmed, only who has just come back says again what is wanted.
+                if device.is_confirmed and is_fresh and not is_paused_since:
                     device.want_optimization(is_wanted=True, now=now)
                 accept_device(device, found=finding.device, now=now)
         attempt.mark_linked(at=now, actor=Actor.SYSTEM)
@@ -151,9 +159,14 @@ def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:
 
 
 def _is_paused_since(device: Device, attempt: OnboardingSession) -> bool:
-    """Whether the customer paused it, or what came with it, after coming back with this attempt."""
-    paused = device.attempt.events.filter(event=Event.PAUSED)
-    return attempt.returned_at is not None and paused.filter(at__gt=attempt.returned_at).exists()
+    """Whether the customer paused it, or anything else, after coming back with this attempt.
+
+    The line may stand with any attempt: the device moves to the one that links it again.
+    """
+    if attempt.returned_at is None:
+        return False
+    paused = SessionEvent.objects.filter(event=Event.PAUSED, at__gt=attempt.returned_at)
+    return paused.filter(attempt__podero_user=device.podero_user_id).exists()
 
 
 def keep_device(

@@ -1,4 +1,4 @@
-"""Customers who linked a device but never came back, and forms that ran out without one."""
+"""Customers who linked a device but never came back, or in vain, and forms that ran out."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ PATIENCE = timedelta(hours=24)
 ASK_LATER = timedelta(hours=1)
 # Between two looks for what somebody who came back elsewhere may have linked.
 SOONEST, LONGEST = timedelta(minutes=1), timedelta(minutes=15)
+# Where somebody came back, and Podero does not answer for longer than PATIENCE: so rarely, so long.
+RARELY, LONG_PATIENCE = timedelta(hours=6), timedelta(days=30)
 
 
 @lines_name("attempt")
@@ -32,8 +34,9 @@ def look_up_attempt(
 ) -> bool:
     """Ask the API for devices that no return has told of.
 
-    A device found so waits for the customer's word. An `open` attempt whose form has surely run
-    out becomes `expired`. False when Podero could not be asked.
+    A device found so waits for the customer's word, unless the browser that left had come back
+    with it in vain. An `open` attempt whose form has surely run out becomes `expired`. False when
+    Podero could not be asked.
     """
     if not attempt.is_awaiting_device or not attempt.claim(now=now):
         return True
@@ -69,7 +72,7 @@ def _record_found(
         if attempt.state == State.LINKED:
             keeping.add_devices(attempt=attempt, findings=findings, now=now)
             return False
-        keeping.link_devices(attempt=attempt, findings=findings, is_return=False, now=now)
+        keeping.link_devices(attempt=attempt, findings=findings, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=attempt, findings=findings, now=now)
         return False
@@ -90,7 +93,7 @@ def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
         attempt.hold_return()
         if attempt.came_back_elsewhere_since(now):
             # During this look, which may have come too early for it.
-            attempt.release(next_try_at=now + SOONEST)
+            attempt.release(next_try_at=now)
         elif _has_run_out(attempt, now) and not _may_yet_show(attempt, now):
             _end(attempt, FailureCode.RAN_OUT, now=now)
         elif attempt.state == State.LINKED:
@@ -104,19 +107,12 @@ def _record_check_failed(
 ) -> None:
     with transaction.atomic():
         attempt.hold_return()
-        if _was_asked_in_vain(attempt, now):
-            _end(attempt, FailureCode.UNREACHABLE, now=now)
-            return
-        is_urgent = attempt.came_back_elsewhere_since(now - LATE)
-        tries = attempt.tries + 1
-        when = schedule.next_try(
-            now=now,
-            tries=tries,
-            first_seconds=SOONEST.total_seconds(),
-            ceiling_seconds=(LONGEST if is_urgent else ASK_LATER).total_seconds(),
-            error=error,
-        )
-        if attempt.release(tries=tries, next_try_at=when):
+        is_in_vain = _was_asked_in_vain(attempt, now)
+        is_over = is_in_vain and not _is_waited_for(attempt, now)
+        when = None if is_over else _next_check(attempt, error, is_in_vain=is_in_vain, now=now)
+        if is_over or (is_in_vain and attempt.state == State.OPEN):
+            _end(attempt, FailureCode.UNREACHABLE, now=now, next_try_at=when)
+        elif attempt.release(tries=attempt.tries + 1, next_try_at=when):
             attempt.note(
                 Event.CHECK_FAILED,
                 at=now,
@@ -126,13 +122,34 @@ def _record_check_failed(
             )
 
 
-def _end(attempt: OnboardingSession, code: FailureCode, *, now: datetime) -> None:
-    """No more looking: expire what is still open, leave the rest as it ended."""
+def _next_check(
+    attempt: OnboardingSession, error: podero.PoderoError, *, is_in_vain: bool, now: datetime
+) -> datetime:
+    at_the_latest = RARELY if is_in_vain else ASK_LATER
+    if attempt.came_back_elsewhere_since(now - LATE):
+        at_the_latest = LONGEST
+    return schedule.next_try(
+        now=now,
+        tries=attempt.tries + 1,
+        first_seconds=SOONEST.total_seconds(),
+        ceiling_seconds=at_the_latest.total_seconds(),
+        error=error,
+    )
+
+
+def _end(
+    attempt: OnboardingSession,
+    code: FailureCode,
+    *,
+    now: datetime,
+    next_try_at: datetime | None = None,
+) -> None:
+    """Nothing is expected any more: expire what is still open, leave the rest as it ended."""
     if attempt.state != State.OPEN:
-        attempt.release(next_try_at=None)
+        attempt.release(next_try_at=next_try_at)
         return
     try:
-        attempt.mark_expired(failure_code=code, at=now)
+        attempt.mark_expired(failure_code=code, at=now, next_try_at=next_try_at)
     except InvalidTransition:
         logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
 
@@ -176,6 +193,13 @@ def _was_asked_in_vain(attempt: OnboardingSession, now: datetime) -> bool:
         return False
     failed = attempt.events.filter(event=Event.CHECK_FAILED, at__gte=attempt.expires_at)
     return failed.count() + 1 >= FAILED_CHECKS
+
+
+def _is_waited_for(attempt: OnboardingSession, now: datetime) -> bool:
+    """Whether somebody came back: that they linked nothing, only an answer of Podero's can say."""
+    is_over = attempt.expires_at is None or now >= attempt.expires_at + LONG_PATIENCE
+    came_back_in_vain = attempt.is_return_matched and attempt.state != State.LINKED
+    return not is_over and (attempt.came_back_elsewhere or came_back_in_vain)
 
 
 def _second_look(attempt: OnboardingSession, now: datetime) -> datetime | None:

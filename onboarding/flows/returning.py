@@ -104,7 +104,7 @@ def _record_found(
     attempt: OnboardingSession, findings: list[discovery.Finding], *, now: datetime
 ) -> None:
     try:
-        keeping.link_devices(attempt=attempt, findings=findings, is_return=True, now=now)
+        keeping.link_devices(attempt=attempt, findings=findings, now=now)
     except keeping.HasLeft:
         keeping.undo_devices(attempt=attempt, findings=findings, now=now)
         _give_up(attempt, FailureCode.WITHDRAWN, now=now)

@@ -342,7 +342,7 @@ class OnboardingSession(Claimable):
             State.RETURNED,
             at=at,
             event=Event.RETURNED,
-            actor=Actor.CUSTOMER,
+            actor=Actor.CUSTOMER if is_matched else Actor.BROWSER,
             returned_at=at,
             returned_device_id=device_id,
             is_return_matched=is_matched or self.is_return_matched,
@@ -378,7 +378,9 @@ class OnboardingSession(Claimable):
             next_try_at=at if self.has_hosted_session else None,
         )
 
-    def mark_expired(self, *, failure_code: FailureCode, at: datetime) -> None:
+    def mark_expired(
+        self, *, failure_code: FailureCode, at: datetime, next_try_at: datetime | None = None
+    ) -> None:
         self._move(
             State.EXPIRED,
             at=at,
@@ -387,7 +389,7 @@ class OnboardingSession(Claimable):
             failure_code=failure_code,
             finished_at=at,
             claimed_at=None,
-            next_try_at=None,
+            next_try_at=next_try_at,
         )
 
     def mark_failed(
@@ -462,6 +464,7 @@ class OnboardingSession(Claimable):
             is_news = rows.update(foreign_return_at=at) > 0
             if is_news:
                 OnboardingSession.objects.filter(pk=self.pk).look_soon(at=at)
+                self.note(Event.RETURN_SEEN_ELSEWHERE, at=at, actor=Actor.BROWSER)
         if is_news:
             self.refresh_from_db(fields=["foreign_return_at", "next_try_at"])
 

@@ -14,8 +14,8 @@ from uuid import UUID
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-_CAME_BACK = "came_back_with"
-_REMEMBERED = 20
+from onboarding.sessions import CAME_BACK_WITH, REMEMBERED
+
 _PREFETCH_HEADERS = ("Sec-Purpose", "Purpose", "X-Moz")
 
 
@@ -52,7 +52,7 @@ def remember_coming_back(request: HttpRequest, reference: UUID, device_id: UUID 
     remembered = {**_remembered(request)}
     remembered.pop(str(reference), None)
     remembered[str(reference)] = str(device_id or "")
-    request.session[_CAME_BACK] = dict(list(remembered.items())[-_REMEMBERED:])
+    request.session[CAME_BACK_WITH] = dict(list(remembered.items())[-REMEMBERED:])
 
 
 def has_come_back(request: HttpRequest, reference: UUID) -> bool:
@@ -81,11 +81,11 @@ def kept_across(request: HttpRequest) -> Iterator[None]:
     remembered = _remembered(request)
     yield
     if remembered:
-        request.session[_CAME_BACK] = remembered
+        request.session[CAME_BACK_WITH] = remembered
 
 
 def _remembered(request: HttpRequest) -> dict[str, str]:
-    remembered: dict[str, str] = request.session.get(_CAME_BACK, {})
+    remembered: dict[str, str] = request.session.get(CAME_BACK_WITH, {})
     return remembered
 
 

@@ -13,10 +13,7 @@ from django.utils import timezone
 from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import linking
 from onboarding.models import OnboardingSession, Reconnection
-
-_LEFT_WITH = "left_with"
-_TRIED_WITH = "tried_with"
-_REMEMBERED = 20
+from onboarding.sessions import LEFT_WITH, REMEMBERED, TRIED_WITH
 
 
 def send_to_hosted_form(request: HttpRequest, attempt: OnboardingSession) -> HttpResponse:
@@ -25,30 +22,30 @@ def send_to_hosted_form(request: HttpRequest, attempt: OnboardingSession) -> Htt
         with place_in_line() as client:
             address = linking.open_hosted_form(client=client, attempt=attempt, now=timezone.now())
     except (TooManyWaiting, linking.AlreadyOpening, linking.UnableToOpen):
-        _remember(request, _TRIED_WITH, attempt)
+        _remember(request, TRIED_WITH, attempt)
         return redirect("attempt", attempt.reference)
     remember_leaving(request, attempt)
     return HttpResponseRedirect(address)
 
 
 def remember_leaving(request: HttpRequest, sent: OnboardingSession | Reconnection) -> None:
-    _remember(request, _LEFT_WITH, sent)
+    _remember(request, LEFT_WITH, sent)
 
 
 def has_left_with(request: HttpRequest, sent: OnboardingSession | Reconnection) -> bool:
     """Whether it was this browser that was sent to the hosted form, or to sign in again."""
-    return str(sent.reference) in request.session.get(_LEFT_WITH, [])
+    return str(sent.reference) in request.session.get(LEFT_WITH, [])
 
 
 def has_tried_with(request: HttpRequest, attempt: OnboardingSession) -> bool:
     """Whether it was asked for in this browser: only then may a page of it try again by itself."""
-    return str(attempt.reference) in request.session.get(_TRIED_WITH, [])
+    return str(attempt.reference) in request.session.get(TRIED_WITH, [])
 
 
 @contextmanager
 def kept_for(request: HttpRequest, account: User) -> Iterator[None]:
     """Carry these memories over a new session of who is signed in already, and of nobody else."""
-    session, names = request.session, (_LEFT_WITH, _TRIED_WITH)
+    session, names = request.session, (LEFT_WITH, TRIED_WITH)
     kept = {name: session.get(name, []) for name in names if request.user == account}
     yield
     request.session.update(kept)
@@ -56,6 +53,5 @@ def kept_for(request: HttpRequest, account: User) -> Iterator[None]:
 
 def _remember(request: HttpRequest, memory: str, what: OnboardingSession | Reconnection) -> None:
     remembered = request.session.get(memory, [])
-    # Written once: what another tab has written since this request began would be lost.
     if str(what.reference) not in remembered:
-        request.session[memory] = [*remembered, str(what.reference)][-_REMEMBERED:]
+        request.session[memory] = [*remembered, str(what.reference)][-REMEMBERED:]

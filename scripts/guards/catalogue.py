@@ -54,6 +54,7 @@ WORDS = ("tests/hostile/test_words.py",)
 PAGES = ("tests/views/test_pages.py",)
 PROOF = ("tests/journeys/test_proof_of_return.py",)
 COMING_BACK = ("tests/journeys/test_coming_back.py",)
+IN_VAIN = ("tests/journeys/test_back_in_vain.py",)
 EVIDENCE = ("tests/flows/test_evidence.py",)
 MOVER = ("tests/models/test_mover.py",)
 HOSTS = ("tests/podero/test_hosted_address.py",)
@@ -539,7 +540,7 @@ GUARDS = (
           "    if attempt.came_back_elsewhere_since(now - LATE):\n        return False\n", "",
           (LATE_SIGNS + "::test_device_that_somebody_else_has_linked_is_switched_off_although_another_form_is_open",)),
     Guard("return: who came back is read when the device is kept", KEEPING,
-          "is_return_matched = is_return and same.exists()", "is_return_matched = is_return and attempt.is_return_matched",
+          "is_return_matched = same.exists()", "is_return_matched = attempt.is_return_matched",
           ("tests/races/test_locks.py::test_browser_that_left_comes_back_between_the_question_and_its_answer",)),
     Guard("reconnect: a form finished anew does not vouch for the login", KEEPING,
           "if found is not None and proof.is_login_in_doubt(device, found, now=now):", "if False:",
@@ -633,7 +634,7 @@ GUARDS = (
           also=(Edit(DEVICE_FLOW, "    with transaction.atomic():\n        # Two", "    if True:\n        # Two"),),
           own_tests=("tests/races/test_proof.py::test_older_answer_that_comes_while_a_newer_one_is_taken_over_settles_nothing",)),
     Guard("pause: newer than the return that is taken up later", KEEPING,
-          "if device.is_confirmed and not is_paused_since:", "if device.is_confirmed:", (AGAIN,)),
+          "if device.is_confirmed and is_fresh and not is_paused_since:", "if device.is_confirmed:", (AGAIN,)),
     Guard("reconnect: one answer without the name is no news", BEHIND,
           "        elsewhere = elsewhere.filter(foreign_return_at__gt=read_at - LATE)\n", "        pass\n",
           (LATE_SIGNS + "::test_answer_without_the_name_doubts_nothing_long_after_somebody_came_back_elsewhere",)),
@@ -654,6 +655,28 @@ GUARDS = (
     Guard("return: a check that failed is planned again", CHECKING,
           "if attempt.release(tries=tries, next_try_at=when, failure_code=code):",
           "if attempt.release(tries=tries, next_try_at=None, failure_code=code):"),
+    Guard("return: who came back in vain need not come again", KEEPING,
+          "        is_return_matched = same.exists()\n", "        is_return_matched = attempt.state == State.RETURNED and same.exists()\n",
+          IN_VAIN),
+    Guard("return: what somebody may have linked is looked for until Podero answers", "onboarding/flows/lookups.py",
+          "(attempt.came_back_elsewhere or came_back_in_vain)", "came_back_in_vain", (LED,)),
+    Guard("return: who came back in vain is looked up until Podero answers", "onboarding/flows/lookups.py",
+          "(attempt.came_back_elsewhere or came_back_in_vain)", "attempt.came_back_elsewhere", IN_VAIN),
+    Guard("return: Podero that never answers is not asked for ever", "onboarding/flows/lookups.py",
+          "    return not is_over and (attempt", "    return (attempt", (LED,)),
+    Guard("return: what is linked already is not switched on by a late answer", KEEPING,
+          "if device.is_confirmed and is_fresh and not", "if device.is_confirmed and not", IN_VAIN),
+    Guard("return: a pause is known whichever attempt the device was with", KEEPING,
+          "    return paused.filter(attempt__podero_user=device.podero_user_id).exists()\n",
+          "    return paused.filter(attempt=device.attempt_id).exists()\n", IN_VAIN),
+    Guard("return: that another browser came back is in the timeline", "onboarding/models/attempts.py",
+          "                self.note(Event.RETURN_SEEN_ELSEWHERE, at=at, actor=Actor.BROWSER)\n", "", (LED,)),
+    Guard("return: another browser is not called the customer", "onboarding/models/attempts.py",
+          "Actor.CUSTOMER if is_matched else Actor.BROWSER", "Actor.CUSTOMER", (LED,)),
+    Guard("return: a browser loses nothing of what two tabs remember", "onboarding/sessions.py",
+          "                    self[name] = both(stored[name], self.get(name, type(stored[name])()))\n",
+          "                    pass\n",
+          ("tests/races/test_races.py::test_browser_loses_nothing_of_what_two_of_its_tabs_remember_at_once",)),
     Guard("return: a form that ran out is looked up and ended", "onboarding/flows/lookups.py",
           "        elif _has_run_out(attempt, now) and not _may_yet_show(attempt, now):", "        elif False:"),
     # --- Consent ---

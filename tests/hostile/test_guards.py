@@ -104,7 +104,6 @@ def test_device_on_record_for_another_customer_is_not_taken_over() -> None:
         keeping.link_devices(
             attempt=attempt,
             findings=[Finding(device=found, is_named=True)],
-            is_return=True,
             now=NOON,
         )
 

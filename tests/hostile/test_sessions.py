@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from onboarding.models import Device, OnboardingSession, PoderoUser
 from onboarding.models.consents import digest_of
+from onboarding.models.return_tokens import fresh_token, kept_hash_of
 from onboarding.states import State
 from onboarding.views.consent import consent_record, consent_words
 from tests.factories import make_attempt, make_customer, make_device
@@ -108,6 +111,20 @@ def test_signing_in_as_another_customer_leaves_nothing_of_the_first(ann: PoderoU
     enter(browser, token(sub="4712", jti="two", email="bob@example.com"))
 
     assert "left_with" not in browser.session
+
+
+def test_session_that_has_run_out_signs_nobody_in_by_coming_back(ann: PoderoUser) -> None:
+    kept = fresh_token()
+    make_attempt(customer=ann, state=State.LINKED, return_token_hash=kept_hash_of(kept))
+    browser = Client()
+    by_link(browser)
+    Session.objects.update(expire_date=timezone.now())
+
+    answer = browser.get(reverse("return_success", args=[kept]))
+
+    assert answer.headers["Location"].startswith("/sign-in/")
+    assert "_auth_user_id" not in browser.session
+    assert browser.get("/optimize/devices/").status_code == 302
 
 
 def test_signing_out_ends_the_session_everywhere_it_was_copied_to(ann: PoderoUser) -> None:

@@ -49,6 +49,14 @@ def test_same_browser_links_and_optimizes(customer: Customer, completed: Complet
     assert device.is_optimization_active
 
 
+def test_who_leaves_stays_signed_in_for_as_long_as_a_form_lives(
+    customer: Customer, settings: Any
+) -> None:
+    answer = customer.opt_in()
+
+    assert answer.cookies["sessionid"]["max-age"] == settings.SESSION_COOKIE_AGE
+
+
 def test_optimization_is_off_until_the_return(
     customer: Customer, completed: Completed, simulator: RunningSimulator
 ) -> None:

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from onboarding import tasks
 from onboarding.models import Device, OnboardingSession
+from tests.connected import let_the_breaker_rest
 from tests.factories import make_customer
 from tests.journeys.cards import link, sweep_after
 from tests.journeys.customer import Customer
@@ -279,3 +280,73 @@ def test_return_in_another_browser_has_more_looked_for_where_something_is_linked
 
     assert customer.attempt.state == "linked"
     assert customer.attempt.next_try_at is not None
+
+
+@pytest.mark.parametrize("state", ["open", "linked"])
+def test_timeline_tells_that_another_browser_came_back(
+    customer: Customer, simulator: RunningSimulator, state: str
+) -> None:
+    customer.opt_in()
+    way_back = simulator.control.complete(str(customer.attempt.podero_id)).redirect_url
+    if state == "linked":
+        customer.press_check()
+    assert customer.attempt.state == state
+    victim = stranger()
+    led_in(victim, customer)
+
+    victim.get(path_of(way_back))
+
+    told = list(customer.attempt.events.order_by("pk").values_list("event", "actor"))
+    assert ("return_seen_elsewhere", "browser") in told
+    assert ("returned", "customer") not in told
+
+
+def is_away_for_days() -> None:
+    """Looked up as often and as long as is tried for what may yet be linked."""
+    for hour in range(6):
+        let_the_breaker_rest()
+        sweep_after(days=7, hours=hour)
+
+
+def test_device_that_podero_did_not_tell_of_for_days_is_switched_off_once_it_does(
+    customer: Customer, simulator: RunningSimulator, settings: Any
+) -> None:
+    settings.ONBOARDING_ACTIVATION = "immediately"
+    customer.opt_in()
+    completed = simulator.control.complete(
+        str(customer.attempt.podero_id), account="victim@example.com"
+    )
+    simulator.control.arm("*", "http_503", count=-1)
+    stranger().get(path_of(completed.redirect_url))
+    is_away_for_days()
+    assert (customer.attempt.state, customer.attempt.failure_code) == (
+        "expired",
+        "podero_unreachable",
+    )
+    let_the_breaker_rest()
+    sweep_after(days=20)
+    assert is_steered(simulator, completed.device_id)
+    simulator.control.clear_faults()
+    let_the_breaker_rest()
+
+    sweep_after(days=20, hours=7)
+
+    assert not is_steered(simulator, completed.device_id)
+    sweep_after(days=21)
+    assert customer.attempt.next_try_at is None
+
+
+def test_podero_that_never_answers_again_is_not_asked_for_ever(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    completed = simulator.control.complete(str(customer.attempt.podero_id))
+    simulator.control.arm("*", "http_503", count=-1)
+    stranger().get(path_of(completed.redirect_url))
+    is_away_for_days()
+    assert customer.attempt.next_try_at is not None
+    let_the_breaker_rest()
+
+    sweep_after(days=40)
+
+    assert customer.attempt.next_try_at is None

@@ -7,6 +7,7 @@ SQLite lets one writer in at a time; what relies on row locks is proved on Postg
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -122,6 +123,27 @@ def test_returns_at_once_verify_once(customer: Customer, simulator: RunningSimul
     assert told.count("returned") == told.count("linked") == 1
     assert told.count("optimization_on") == 1
     assert len(simulator.control.requests_to("update_device")) == 1
+
+
+def test_browser_loses_nothing_of_what_two_of_its_tabs_remember_at_once(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    first = customer.attempt
+    way_back = str(simulator.control.complete(str(first.podero_id)).redirect_url)
+    tabs = twins(customer, 2)
+    simulator.control.settings(latency_ms=200)
+
+    def come_back_while_the_other_leaves() -> None:
+        while not OnboardingSession.objects.filter(claimed_at__isnull=False).exists():
+            time.sleep(0.01)
+        tabs[0].go(way_back)
+
+    at_once(come_back_while_the_other_leaves, tabs[1].opt_in)
+
+    remembered = customer.browser.session
+    assert remembered["left_with"] == [str(first.reference), str(customer.attempt.reference)]
+    assert list(remembered["came_back_with"]) == [str(first.reference)]
 
 
 def test_sweeps_at_once_do_each_thing_once(customer: Customer, simulator: RunningSimulator) -> None:
