@@ -64,7 +64,7 @@ BUGS: tuple[Bug, ...] = (
         "optimized",
         (
             "views/leaving.py",
-            "return str(sent.reference) in request.session.get(_LEFT_WITH, [])",
+            "return str(sent.reference) in request.session.get(LEFT_WITH, [])",
             "return True",
         ),
     ),

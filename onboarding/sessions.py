@@ -38,5 +38,6 @@ class SessionStore(db.SessionStore):
 def both(stored: Memory, own: Memory) -> Memory:
     """What either holds, each once; the newest last, and no more of them than are remembered."""
     if isinstance(stored, dict):
-        return dict(list({**stored, **own}.items())[-REMEMBERED:])
+        others = {key: value for key, value in stored.items() if key not in own}
+        return dict(list({**others, **own}.items())[-REMEMBERED:])
     return list(dict.fromkeys([*stored, *own]))[-REMEMBERED:]
