@@ -40,7 +40,7 @@ class UnableToErase(Exception):
 
     `reason`: Podero could not be asked; a device is steered or is to be; one is linked, paused or
     not, and nobody has asked Podero to remove it; Podero is still to remove something; a hosted
-    form may still bring a device (until `until`, where that is known); Podero may have made a user
+    form may still bring a device, or may have (until `until`, where that is known); Podero may have made a user
     without our learning of it; the account is a member of staff's.
     """
 
@@ -142,6 +142,9 @@ def _refuse_while_a_form_is_open(customer: PoderoUser, *, now: datetime) -> None
         # What somebody has linked at the last moment is looked for until then.
         until = ends_at + LATE if ends_at is not None and ends_at <= now else ends_at
         raise UnableToErase("form_open", until=until)
+    waited = attempts.that_are_waited_for().order_by("-next_try_at").first()
+    if waited is not None and customer.podero_id is not None:
+        raise UnableToErase("form_open", until=waited.next_try_at)
 
 
 def _erase(customer: PoderoUser) -> Counter[str]:

@@ -527,6 +527,10 @@ GUARDS = (
     Guard("leaving: nothing is undone for a user that Podero has removed", KEEPING,
           "        if PoderoUser.objects.hold(attempt.podero_user_id).podero_id is None:\n", "        if False:\n",
           ("tests/journeys/removal/test_users.py",)),
+    Guard("erase: what somebody may have linked is not forgotten", "onboarding/flows/erasure.py",
+          "    if waited is not None and customer", "    if False and customer",
+          ("tests/flows/test_erasure.py"
+           "::test_erasure_is_refused_while_podero_has_not_said_what_somebody_came_back_with",)),
     Guard("erase: what Podero does not answer is no answer", "onboarding/flows/erasure.py",
           'raise UnableToErase("not_asked") from error', "pass",
           ("tests/flows/test_erasure.py::test_erasure_is_refused_while_podero_does_not_tell_how_devices_stand",)),

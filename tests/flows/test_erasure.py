@@ -398,6 +398,28 @@ def test_erasure_is_refused_while_a_form_is_being_opened(podero_settings: Any) -
     assert "a form at Podero may still bring a device" in refused()
 
 
+@pytest.mark.parametrize("is_matched", [True, False])
+def test_erasure_is_refused_while_podero_has_not_said_what_somebody_came_back_with(
+    podero_settings: Any, is_matched: bool
+) -> None:
+    customer = make_customer(external_user_id="NUMBER4711", podero_id=uuid.uuid4())
+    attempt = make_attempt(
+        customer=customer,
+        state=State.FAILED,
+        next_try_at=timezone.now(),
+        is_return_matched=is_matched,
+        foreign_return_at=None if is_matched else NOON,
+    )
+
+    said = refused()
+
+    assert "a form at Podero may still bring a device" in said
+    assert f"try after {attempt.next_try_at:%Y-%m-%d %H:%M} UTC" in said
+    PoderoUser.objects.update(podero_id=None)
+    run("erase_customer", "NUMBER4711")
+    assert not PoderoUser.objects.exists()
+
+
 def test_member_of_staff_is_not_erased(podero_settings: Any) -> None:
     customer = make_customer(external_user_id="NUMBER4711")
     User.objects.filter(pk=customer.account_id).update(is_staff=True)
