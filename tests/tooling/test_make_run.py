@@ -68,6 +68,13 @@ class Run:
             time.sleep(0.1)
         pytest.fail(f"{text!r} was never printed:\n{self.log.read_text()}")
 
+    def wait_for_beat(self) -> None:
+        """Wait until it has begun; interrupted while it loads its modules, Celery tells of it."""
+        ends_at = time.monotonic() + READY_SECONDS
+        while not list(self.var_dir.glob("celerybeat-schedule*")):
+            assert time.monotonic() < ends_at, self.log.read_text()
+            time.sleep(0.1)
+
     def processes(self) -> dict[int, str]:
         """Return the command lines of all that carry this run's mark in their environment."""
         mark = f"MARK_OF_THIS_RUN={self.var_dir}".encode()
@@ -125,6 +132,7 @@ def test_run_starts_everything_and_ctrl_c_ends_everything(start: Start) -> None:
     assert _status(run.port, "/static/no-such-file") == 404
     for name in ("secret_key", "handoff_secret"):
         assert stat.S_IMODE((run.var_dir / name).stat().st_mode) == 0o600
+    run.wait_for_beat()
 
     os.killpg(run.process.pid, signal.SIGINT)
 
