@@ -1,7 +1,7 @@
 """An attacker has a victim link their car to the attacker's account, and presses all he has.
 
-With worker and beat, in both activation settings. What Podero does with the car is watched from
-the moment it is linked until well after the attacker has given up.
+With worker and beat, in both activation settings. Podero has noted each time that it was told to
+steer the car, or to let it be.
 """
 
 from __future__ import annotations
@@ -61,6 +61,12 @@ def is_off(attacker: Person) -> bool:
     return car["fields"]["is_smart_optimization_active"] is False
 
 
+def times_switched_on(attacker: Person) -> int:
+    """How often since it was linked; from the start counts as well."""
+    (car,) = attacker.devices_at_podero
+    return sum(is_on for _at, is_on in car["switches"])
+
+
 def waits_until(happened: Callable[[], bool], *, seconds: float = 20) -> None:
     ends_at = time.monotonic() + seconds
     while not happened():
@@ -103,9 +109,10 @@ def test_attacker_gets_nothing_out_of_a_car_that_a_victim_linked(
     assert "reconnect/" not in attacker.page.locator("main").inner_html()
 
     assert attacker.app.manage("sweep").returncode == 0
-    for _look in range(20):
-        assert is_off(attacker)
-        time.sleep(0.1)
+    time.sleep(2)
+    assert is_off(attacker)
+    from_the_start = attacker.app.env["ONBOARDING_ACTIVATION"] == "immediately"
+    assert times_switched_on(attacker) == int(from_the_start)
     assert victim.states == []
 
 

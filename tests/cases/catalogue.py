@@ -452,7 +452,7 @@ CASES = (
          ("leaving: switches off",)),
         ("Podero away", LEAVING + "test_withdrawal_while_podero_is_away_is_carried_out_later", LEAVE,
          ("pause: tried until it is done",)),
-        ("Podero down for an hour", LEAVING + "test_withdrawal_with_podero_down_for_an_hour_leaves_nothing_behind", LEAVE,
+        ("Podero down for an hour", LEAVING + "test_withdrawal_with_podero_down_for_an_hour_leaves_nothing_behind[after_return]", LEAVE,
          ("leaving: the user goes too", "leaving: acknowledged by mail")),
         ("back from the form after leaving", LEAVING + "test_return_after_the_withdrawal_links_nothing_and_is_undone", RETURN,
          ("consent held while linking",)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from config.logs import KeysOut, LineFormatter
-from onboarding.models import OnboardingSession
+from onboarding.models import Device, OnboardingSession
 from onboarding.models.return_tokens import kept_hash_of
 from onboarding.states import State
 from tests.factories import make_attempt, make_customer, make_device
@@ -40,6 +40,7 @@ VICTIM_DEVICE = uuid.UUID("5ec4e700-0000-4000-8000-00000000d04e")
 VICTIM_SUBMISSION = uuid.UUID("5ec4e700-0000-4000-8000-000000005bb0")
 VICTIM_FORM = uuid.UUID("5ec4e700-0000-4000-8000-00000000f044")
 RETURN_KEY = "victims-return-key-0123456789abcdef"
+OWN_KEY = "mallorys-return-key-0123456789abcdef"
 CANARY = "canary@somebody.example"
 
 PAYLOADS = [
@@ -79,8 +80,14 @@ def parameters_of(address: Address) -> list[str]:
     return [f"{kind} {name}" for kind, names in kinds.items() for name in names]
 
 
-def send(browser: Client, address: Address, method: str, bent: dict[str, str]) -> Any:
-    """One request with these parameters; the others are as usual."""
+def send(
+    browser: Client,
+    address: Address,
+    method: str,
+    bent: dict[str, str],
+    usual: Mapping[str, object] | None = None,
+) -> Any:
+    """One request with these parameters; the others are `usual`, or name what nobody has."""
     parts: dict[str, dict[str, str]] = {kind: {} for kind in ("path", "query", "form", "header")}
     cookies = [f"{name}={morsel.value}" for name, morsel in browser.cookies.items()]
     for name, hostile in bent.items():
@@ -89,7 +96,8 @@ def send(browser: Client, address: Address, method: str, bent: dict[str, str]) -
             cookies.append(f"{parameter}={_as_header(hostile)}")
         else:
             parts[kind][parameter] = hostile
-    path = address.path(**{name: quote(text, safe="") for name, text in parts["path"].items()})
+    hostile_parts = {name: quote(text, safe="") for name, text in parts["path"].items()}
+    path = address.path(**{**(usual or {}), **hostile_parts})
     extra: dict[str, Any] = {name: _as_header(hostile) for name, hostile in parts["header"].items()}
     if cookies:
         extra["HTTP_COOKIE"] = "; ".join(cookies)
@@ -147,6 +155,18 @@ def victim() -> OnboardingSession:
         manufacturer="Private-Motors",
     )
     return attempt
+
+
+def parts_of_own(address: Address, device: Device) -> dict[str, object]:
+    """What leads to pages of the device's owner, where the address has any."""
+    attempt = device.attempt
+    own: dict[str, Any] = {
+        "attempts": attempt,
+        "devices": device,
+        "consents": attempt.consent,
+    }
+    kind = own.get(address.template.removeprefix("/optimize/").partition("/")[0])
+    return {"token": OWN_KEY} | ({"reference": kind.reference} if kind else {})
 
 
 def secrets_of(attempt: OnboardingSession) -> list[str]:
@@ -224,7 +244,10 @@ def test_customer_changes_nothing_of_others_and_learns_nothing_of_them(
 ) -> None:
     before, secrets = rows_of(victim.podero_user), secrets_of(victim)
     mallory = make_customer(email="mallory@example.com")
-    make_device(attempt=make_attempt(customer=mallory, state=State.LINKED))
+    attempt = make_attempt(
+        customer=mallory, state=State.LINKED, return_token_hash=kept_hash_of(OWN_KEY)
+    )
+    own = parts_of_own(address, make_device(attempt=attempt))
 
     @tries("customer")
     @given(st.sampled_from(["GET", "POST"]), bent_parameters(address))
@@ -232,7 +255,7 @@ def test_customer_changes_nothing_of_others_and_learns_nothing_of_them(
         browser = Client()
         browser.force_login(mallory.account)
 
-        response = send(browser, address, method, bent)
+        response = send(browser, address, method, bent, own)
 
         assert response.status_code < 500
         assert rows_of(victim.podero_user) == before

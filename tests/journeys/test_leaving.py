@@ -177,10 +177,12 @@ def is_steered(simulator: RunningSimulator, device: Device) -> bool:
     )
 
 
+@pytest.mark.parametrize("activation", ["after_return", "immediately"])
 def test_withdrawal_with_podero_down_for_an_hour_leaves_nothing_behind(
-    customer: Customer, simulator: RunningSimulator, settings: Any
+    customer: Customer, simulator: RunningSimulator, settings: Any, activation: str
 ) -> None:
     settings.IS_MAIL_ON = True
+    settings.ONBOARDING_ACTIVATION = activation
     link_a_device(customer, simulator)
     link_a_device(customer, simulator)
     send_mails()
@@ -198,13 +200,16 @@ def test_withdrawal_with_podero_down_for_an_hour_leaves_nothing_behind(
         let_the_breaker_rest()
         sweep(client=podero_client(), post=MailServer(), now=after(withdrawn_at, minutes=minutes))
     page = customer.browser.get(reverse("left"))
-    assert steered(simulator) == [True, True, False]
+    assert steered(simulator) == [True, True, activation == "immediately"]
     assert not page.context["ended"].is_all_off
     assert "Podero has not confirmed yet that optimization is off" in page.content.decode()
 
     simulator.control.clear_faults()
     let_the_breaker_rest()
-    for minutes in (61, 62, 75, 90, 120, 180, 360, 720):
+    for minutes in (61, 62, 75):
+        sweep(client=podero_client(), post=MailServer(), now=after(withdrawn_at, minutes=minutes))
+    assert steered(simulator)[:2] == [False, False]
+    for minutes in (90, 120, 180, 360, 720):
         sweep(client=podero_client(), post=MailServer(), now=after(withdrawn_at, minutes=minutes))
     assert steered(simulator) == [False, False, False]
     assert half.expires_at is not None

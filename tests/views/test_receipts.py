@@ -129,6 +129,7 @@ def test_what_stands_beside_the_boxes_is_kept_with_the_words(
     assert "<h3>Control of your devices</h3>" in body
     assert "I agree that Podero controls the devices I link" in body
     assert "Not included: your manufacturer password" in body
+    assert "Both are needed" in body
     assert (
         body
         in customer.browser.get(
