@@ -53,6 +53,8 @@ TOKENS = "tests/hostile/test_tokens.py::"
 SESSIONS = "tests/hostile/test_sessions.py::"
 THROTTLES = "tests/hostile/test_throttles.py::"
 WORDS = "tests/hostile/test_words.py::"
+HEADERS = "tests/hostile/test_headers.py::"
+ERASURE = "tests/flows/test_erasure.py::"
 BAD_TOKEN = ENTERING + "test_bad_token_gets_a_page_and_changes_nothing"
 
 
@@ -476,6 +478,15 @@ CASES = (
          ("removal: a refusal comes to staff",)),
         ("user before the device is gone", REMOVAL + "test_users.py::test_user_stays_while_a_device_could_not_be_removed", LEAVE,
          ("leaving: devices before the user",)),
+        ("erased while a device is linked",
+         ERASURE + "test_erasure_is_refused_while_a_paused_device_is_linked_at_podero", JOB,
+         ("erasure: nothing stays linked that nobody knows of",)),
+        ("erased while Podero has not said what came of a form",
+         ERASURE + "test_erasure_is_refused_while_podero_has_not_said_what_somebody_came_back_with[True]", JOB,
+         ("erase: what somebody may have linked is not forgotten",)),
+        ("exported with a device that may be somebody else's",
+         ERASURE + "test_export_tells_not_by_what_a_device_of_perhaps_somebody_else_goes", JOB,
+         ("unconfirmed: the export does not tell by what it goes",)),
         ("coming back", LEAVING + "test_coming_back_is_a_new_consent", LEAVE,
          ("leaving: nothing goes on under the old consent",)),
         ("years without a device or a visit",
@@ -502,6 +513,10 @@ CASES = (
         ("from the future", BAD_TOKEN + "[from the future]", ENTER, ("hand-off: from the future",)),
         ("lives for over five minutes", BAD_TOKEN + "[lives too long]", ENTER, ("hand-off: lives five minutes",)),
         ("replayed", ENTERING + "test_token_works_once", ENTER, ("hand-off: used once",)),
+        ("replayed at the same instant",
+         "tests/races/test_races.py::test_handoff_replayed_at_the_same_instant_lets_one_in", ENTER, ("hand-off: used once",)),
+        ("replayed on another process",
+         "tests/hostile/test_replay.py::test_link_opens_once_on_all_processes_together", JOB, ("hand-off: used once",)),
         ("oversized", BENT + "[get-oversized]", ENTER, ("hand-off: size",)),
         ("`next` leads away", BENT + "[get-next leads away]", ENTER, ("hand-off: next stays here",)),
         ("staff account", TOKENS + "test_staff_get_a_page_of_their_own[rights0]", ENTER, ("hand-off: no staff",)),
@@ -536,6 +551,21 @@ CASES = (
          ("ownership: attempts",)),
         ("made-up host", WORDS + "test_wrong_host_gets_a_page_that_does_not_repeat_it[evil.example]", ANYWHERE,
          ("hosts: listed ones",)),
+        ("Podero names a form on another host",
+         "tests/journeys/test_faults.py::test_fault_while_the_form_is_opened[create_session-foreign_authentication_url]",
+         CONSENT, ("hosted form: listed hosts",)),
+        ("Podero names an action on another host",
+         "tests/podero/test_cues.py::test_link_that_cannot_be_trusted_or_read_is_no_cue[link3]", JOB,
+         ("reconnect: an action on another host is none",)),
+        ("scripts, frames, pictures and functions of others",
+         HEADERS + "test_every_answer_carries_the_headers[/optimize/devices/-get]", DEVICES,
+         ("headers: policy", "headers: nothing inline", "headers: no pictures of others", "headers: no frames",
+          "headers: permissions")),
+        ("way back in a referrer",
+         HEADERS + "test_every_answer_carries_the_headers[/optimize/return/{token}/success/-get]", RETURN,
+         ("headers: way back tells nobody",)),
+        ("cookie read by a script", HEADERS + "test_cookies_are_kept_from_scripts_and_other_sites[/sign-in/]",
+         r"/sign-in/", ("cookies: out of scripts' reach",)),
         ("made-up host on the way to the form", WORDS + "test_way_back_is_built_from_our_own_address[127.0.0.1]", CONSENT,
          ("way back from SITE_URL",)),
         ("template in the brand's name", WORDS + "test_words_of_settings_are_shown_as_they_are[<script>alert(1)</script>]",
