@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import jwt
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -144,6 +145,33 @@ def test_browser_loses_nothing_of_what_two_of_its_tabs_remember_at_once(
     remembered = customer.browser.session
     assert remembered["left_with"] == [str(first.reference), str(customer.attempt.reference)]
     assert list(remembered["came_back_with"]) == [str(first.reference)]
+
+
+@pytest.mark.parametrize("address", ["sign_out", "enter"])
+def test_press_that_ends_after_signing_out_elsewhere_brings_no_session_to_life(
+    customer: Customer, simulator: RunningSimulator, address: str
+) -> None:
+    """In another tab of the same browser; also where somebody else signs in there."""
+    tabs = twins(customer, 2)
+    first_key = customer.browser.session.session_key
+    token = jwt.encode(claims(jti=uuid.uuid4().hex), SECRET, algorithm="HS256")
+    simulator.control.settings(latency_ms=200)
+
+    def leave_while_the_other_presses() -> None:
+        while not OnboardingSession.objects.filter(claimed_at__isnull=False).exists():
+            time.sleep(0.01)
+        tabs[0].browser.post(reverse(address), {"token": token})
+
+    _left, answer = at_once(leave_while_the_other_presses, tabs[1].opt_in)
+
+    assert answer.status_code == 400
+    assert "You have been signed out" in answer.content.decode()
+    held = {row.session_key: row.get_decoded() for row in Session.objects.all()}
+    assert first_key not in held
+    account = str(customer.podero_user.account_id)
+    assert all(told.get("_auth_user_id") != account for told in held.values())
+    assert not any("left_with" in told for told in held.values())
+    assert customer.attempt.state == "open"
 
 
 def test_sweeps_at_once_do_each_thing_once(customer: Customer, simulator: RunningSimulator) -> None:
