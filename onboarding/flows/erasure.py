@@ -40,8 +40,8 @@ class UnableToErase(Exception):
 
     `reason`: Podero could not be asked; a device is steered or is to be; one is linked, paused or
     not, and nobody has asked Podero to remove it; Podero is still to remove something; a hosted
-    form may still bring a device, or may have (until `until`, where that is known); Podero may have made a user
-    without our learning of it; the account is a member of staff's.
+    form may still bring a device, or may have (until `until`, where that is known); Podero may have
+    made a user without our learning of it; the account is a member of staff's.
     """
 
     def __init__(self, reason: Reason, *, until: datetime | None = None) -> None:

@@ -45,7 +45,9 @@ def link_devices(
 
     Devices of a return that the browser made which left are to be optimized, also where the API
     names them only after the wait for them was given up; the others wait for the customer's word,
-    and one that they wanted removed since they came back still goes. Raises HasLeft, BeingRemoved, DeviceOfAnother, or InvalidTransition when the attempt moved on
+    and one that they wanted removed since they came back still goes.
+
+    Raises HasLeft, BeingRemoved, DeviceOfAnother, or InvalidTransition when the attempt moved on
     meanwhile.
     """
     with transaction.atomic():

@@ -33,7 +33,7 @@ from tests.journeys.reconnecting.steps import (
 from tests.journeys.removal.steps import comes_back_naming
 from tests.journeys.test_detours import gets_nothing, is_steered, reads_anew
 from tests.journeys.test_proof_of_return import path_of, stranger
-from tests.simulator.launch import RunningSimulator
+from tests.simulator.launch import Completed, RunningSimulator
 from tests.views.test_enter import SECRET, claims
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,6 +44,15 @@ def led_in(victim: Client, customer: Customer) -> Any:
     told = claims(sub=person.external_user_id, email=person.email, jti=uuid.uuid4().hex)
     token = jwt.encode(told, SECRET, algorithm="HS256")
     return victim.get(reverse("enter"), {"token": token}, follow=True)
+
+
+def steered_from_the_start(
+    customer: Customer, simulator: RunningSimulator, settings: Any
+) -> Completed:
+    """The victim finishes the attacker's form, and has not come back yet."""
+    settings.ONBOARDING_ACTIVATION = "immediately"
+    customer.opt_in()
+    return simulator.control.complete(str(customer.attempt.podero_id), account="victim@example.com")
 
 
 def signs_in(victim: Client, customer: Customer, device: Device, *, led: str) -> Any:
@@ -131,11 +140,7 @@ def test_victim_whose_form_names_a_device_that_is_linked_already(
 def test_word_of_the_attacker_does_not_count_for_what_the_victim_has_linked(
     customer: Customer, simulator: RunningSimulator, settings: Any, is_faster: bool
 ) -> None:
-    settings.ONBOARDING_ACTIVATION = "immediately"
-    customer.opt_in()
-    completed = simulator.control.complete(
-        str(customer.attempt.podero_id), account="victim@example.com"
-    )
+    completed = steered_from_the_start(customer, simulator, settings)
     if is_faster:
         customer.press_check()
         customer.browser.post(reverse("confirm_device", args=[Device.objects.get().reference]))
@@ -202,11 +207,7 @@ def test_card_that_leads_to_the_manufacturer_says_whose_account_it_is(
 def test_device_that_shows_late_is_switched_off_soon_after_it_does(
     customer: Customer, simulator: RunningSimulator, settings: Any
 ) -> None:
-    settings.ONBOARDING_ACTIVATION = "immediately"
-    customer.opt_in()
-    completed = simulator.control.complete(
-        str(customer.attempt.podero_id), account="victim@example.com"
-    )
+    completed = steered_from_the_start(customer, simulator, settings)
     simulator.control.drop_device(str(completed.device_id))
     victim = stranger()
     led_in(victim, customer)
@@ -311,11 +312,7 @@ def is_away_for_days() -> None:
 def test_device_that_podero_did_not_tell_of_for_days_is_switched_off_once_it_does(
     customer: Customer, simulator: RunningSimulator, settings: Any
 ) -> None:
-    settings.ONBOARDING_ACTIVATION = "immediately"
-    customer.opt_in()
-    completed = simulator.control.complete(
-        str(customer.attempt.podero_id), account="victim@example.com"
-    )
+    completed = steered_from_the_start(customer, simulator, settings)
     simulator.control.arm("*", "http_503", count=-1)
     stranger().get(path_of(completed.redirect_url))
     is_away_for_days()
