@@ -65,10 +65,7 @@ class SharedGate:
     def is_shut(self) -> bool:
         """Whether a call would be held back; takes no probe."""
         state, now = self._state(), timezone.now()
-        if state.open_until is None:
-            return False
-        is_probed = state.probe_until is not None and state.probe_until > now
-        return state.open_until > now or is_probed
+        return state.is_open and (state.seconds_left(now=now) > 0 or state.is_probed(now=now))
 
     def enter(self, *, wait_seconds: float) -> Ticket:
         """Raises podero.HeldBack while the breaker is open or the ceiling is reached."""
@@ -99,11 +96,11 @@ class SharedGate:
 
     def _past_the_breaker(self) -> Ticket:
         state, now = self._state(), timezone.now()
-        if state.open_until is None:
+        if not state.is_open:
             return Ticket(now)
         is_told = state.reason == Breaker.Reason.TOLD
         code = podero.Code.PACED if is_told else podero.Code.HELD_BACK
-        left = (state.open_until - now).total_seconds()
+        left = state.seconds_left(now=now)
         if left > 0:
             raise podero.HeldBack(code, left)
         probe = None

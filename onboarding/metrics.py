@@ -228,7 +228,7 @@ def _breaker(now: datetime) -> Metric:
 
 def breaker_state(now: datetime) -> str:
     """`closed`, `open`, or `half_open` while one call at a time finds out."""
-    open_until = Breaker.now_known().open_until
-    if open_until is None:
+    breaker = Breaker.now_known()
+    if not breaker.is_open:
         return "closed"
-    return "open" if now < open_until else "half_open"
+    return "open" if breaker.seconds_left(now=now) > 0 else "half_open"

@@ -91,6 +91,8 @@ def make_device(*, attempt: OnboardingSession | None = None, **fields: Any) -> D
         "linked_at": NOON,
         "linked_after": NOON,
         "checked_at": NOON,
+        "asked_about_at": NOON,
+        "savings_due_at": NOON,
     }
     return Device.objects.create(**(values | fields))
 

@@ -109,7 +109,7 @@ class DeviceAdmin(RemovableAdmin):
         "reported",
         "charging_now",
         "saved",
-        "savings_asked_at",
+        "savings_due_at",
         "tries",
         "next_try_at",
         *REMOVAL_FIELDS,

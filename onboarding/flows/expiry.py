@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from importlib import import_module
 
-from django.conf import settings
-from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.models import Session
 
 from onboarding.flows import passes
 from onboarding.models import (
@@ -17,7 +15,7 @@ from onboarding.models import (
     PoderoUser,
     Reconnection,
 )
-from onboarding.models.claims import CLAIM_LIFETIME, unclaimed
+from onboarding.models.claims import left_behind, unclaimed
 from onboarding.states import FailureCode, State
 
 # A customer who has not got into the form within this time is not waiting for it any more.
@@ -40,16 +38,17 @@ def expire_unopened_attempts(*, now: datetime) -> int:
     )
 
 
-def forget_ended_sign_ins() -> None:
-    """Erase browser sessions that have run out: they know which attempts a browser left with."""
-    store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
-    store.clear_expired()
+def forget_ended_sign_ins(*, now: datetime) -> int:
+    """Erase browser sessions that have run out: they know which attempts a browser left with.
+
+    Returns how many.
+    """
+    return passes.delete_in_batches(Session.objects.filter(expire_date__lt=now))
 
 
 def free_stuck_claims(*, now: datetime) -> int:
     """Free what was claimed so long ago that its process must be gone; returns how many."""
-    before = now - CLAIM_LIFETIME
-    stuck = OnboardingSession.objects.filter(claimed_at__lt=before).order_by("claimed_at")
+    stuck = OnboardingSession.objects.filter(left_behind(now)).order_by("claimed_at")
     freed = passes.repeat(lambda: stuck.free_claims(at=now, at_most=BATCH))
     # No process can have left more claims on these than it has threads.
     for rows in (
@@ -59,5 +58,5 @@ def free_stuck_claims(*, now: datetime) -> int:
         Mail.objects.all(),
         Reconnection.objects.all(),
     ):
-        freed += rows.filter(claimed_at__lt=before).update(claimed_at=None)
+        freed += rows.filter(left_behind(now)).update(claimed_at=None)
     return freed

@@ -7,13 +7,17 @@ the same kind of work may go on side by side, each with a share of the rows.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import F, Model, QuerySet
+
+logger = logging.getLogger(__name__)
 
 # A pass ends after this, well before a message about it could be delivered a second time.
 PASS_SECONDS = 45.0
@@ -22,6 +26,8 @@ BATCH = 200
 LONGEST_QUEUE = 10_000
 # So many rows in a row without an answer, and whoever should give it is taken to be away.
 UNANSWERED_LIMIT = 3
+# So many rows that cannot be worked on, and it is not the rows that are at fault.
+FAILED_LIMIT = 10
 
 Row = TypeVar("Row", bound=Model)
 
@@ -55,24 +61,34 @@ def take_up_each(
 
     Rows are read a batch at a time, so that what is no longer due when its batch comes is left
     out. `act` says whether it got an answer; without any for a while, or when
-    `is_over`, the pass ends early.
+    `is_over`, the pass ends early. A row with which `act` fails is left to its claim, and the others
+    are gone on with; raises what went wrong when the database is away, or when it is the same with
+    many.
     """
     clock = clock_from(now)
     ends_at = now + timedelta(seconds=PASS_SECONDS)
-    taken = unanswered = 0
+    taken = unanswered = failed = 0
     queue = list(due.values_list("pk", flat=True)[:LONGEST_QUEUE])
     for start in range(0, len(queue), BATCH):
         for row in due.filter(pk__in=queue[start : start + BATCH]):
             if unanswered == UNANSWERED_LIMIT or clock() > ends_at or is_over():
                 return taken
             taken += 1
-            unanswered = 0 if act(row, clock()) else unanswered + 1
+            try:
+                unanswered = 0 if act(row, clock()) else unanswered + 1
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:
+                failed += 1
+                if failed == FAILED_LIMIT:
+                    raise
+                logger.exception("Row could not be worked on")
     return taken
 
 
-def repeat(batch: Callable[[], int]) -> int:
+def repeat(batch: Callable[[], int], *, seconds: float = PASS_SECONDS) -> int:
     """Do one batch after the other until one finds nothing; returns how many rows it were."""
-    ends_at = time.monotonic() + PASS_SECONDS
+    ends_at = time.monotonic() + seconds
     total = 0
     while done := batch():
         total += done
@@ -97,4 +113,5 @@ def delete_in_batches(rows: QuerySet[Row]) -> int:
         deleted, _per_model = rows.filter(pk__in=some).delete()
         return deleted
 
-    return repeat(delete_some)
+    # One task has several kinds of rows to delete.
+    return repeat(delete_some, seconds=PASS_SECONDS / 5)

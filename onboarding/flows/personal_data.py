@@ -137,9 +137,15 @@ HELD = (
             *_REMOVAL,
             "report",
             "savings",
-            "savings_asked_at",
         ),
-        _CLAIM | _REMOVING | {"podero_user": _OURS, "account_mark": _DIGEST},
+        _CLAIM
+        | _REMOVING
+        | {
+            "podero_user": _OURS,
+            "account_mark": _DIGEST,
+            "savings_due_at": _WORK,
+            "asked_about_at": _WORK,
+        },
     ),
     Held(
         "attempts",

@@ -67,9 +67,12 @@ def erase_what_is_over(*, now: datetime) -> int:
         erased.update(done)
         return done.total()
 
-    passes.repeat(erase_batch)
-    passes.repeat(lambda: _give_up_devices(before, now=now))
-    passes.repeat(lambda: _have_podero_forget(before, now=now))
+    for batch in (
+        erase_batch,
+        lambda: _give_up_devices(before, now=now),
+        lambda: _have_podero_forget(before, now=now),
+    ):
+        passes.repeat(batch, seconds=passes.PASS_SECONDS / 3)
     if erased:
         logger.info("Erased what is no longer needed", extra={"counts": dict(erased)})
     return erased.total()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from onboarding import podero
 from onboarding.flows import failures
+from onboarding.log_context import lines_name
 from onboarding.models import Device
 from onboarding.models.savings import Saved
 
@@ -21,15 +22,16 @@ ASK_AGAIN_SOON = timedelta(hours=1)
 
 def due_for_savings(*, now: datetime) -> QuerySet[Device]:
     return Device.objects.filter(
-        Q(savings_asked_at=None) | Q(savings_asked_at__lte=now - ASK_AGAIN),
+        savings_due_at__lte=now,
         confirmed_at__isnull=False,
         missing_since=None,
         removal_wanted_at=None,
         attempt__consent__withdrawn_at=None,
         podero_user__podero_id__isnull=False,
-    ).order_by("savings_asked_at", "pk")
+    ).order_by("savings_due_at", "pk")
 
 
+@lines_name("device", "device.attempt")
 def fetch_savings(*, client: podero.PoderoClient, device: Device, now: datetime) -> bool:
     """Keep what Podero tells of last month and this one; False when it could not be asked.
 
@@ -38,7 +40,7 @@ def fetch_savings(*, client: podero.PoderoClient, device: Device, now: datetime)
     user_id = device.podero_user.podero_id
     # Taken up before the call, so that two workers do not both ask.
     if user_id is None or not due_for_savings(now=now).filter(pk=device.pk).update(
-        savings_asked_at=now
+        savings_due_at=now + ASK_AGAIN
     ):
         return True
     try:
@@ -67,7 +69,7 @@ def _record_not_told(device: Device, error: podero.PoderoError, *, now: datetime
         "Savings could not be fetched",
         extra={"device": device.reference, "failure_code": failures.code_of(error).value},
     )
-    _still_wanted(device).update(savings_asked_at=now - ASK_AGAIN + ASK_AGAIN_SOON)
+    _still_wanted(device).update(savings_due_at=now + ASK_AGAIN_SOON)
     return False
 
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import F
-from django.db.models.functions import Coalesce
-
 from onboarding import podero
 from onboarding.flows import (
     charging,
@@ -77,7 +74,7 @@ def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
 
 
 def refresh_due_devices(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
-    """Refresh the devices of customers that have not been read for a while, oldest first."""
+    """Refresh the devices of customers that have not been read for a while."""
     due = share.out_of(
         Device.objects.unread_since(now - devices.UNWATCHED_PERIOD), by="podero_user_id"
     )
@@ -90,16 +87,13 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime, share: Sh
             return answered[customer.pk]
         if not customer.begin_asking(now=at, again_after=devices.ASK_AGAIN_PERIOD):
             return True
+        # Whoever cannot be answered goes to the end of the line, not on blocking its head.
+        Device.objects.for_customer(customer).update(asked_about_at=at)
         answered[customer.pk] = devices.refresh_devices(client=client, customer=customer, now=at)
         return answered[customer.pk]
 
-    # Whoever could not be answered goes to the end of the line, not on blocking its head.
-    last_asked = Coalesce(F("podero_user__devices_asked_at"), F("checked_at"))
     passes.take_up_each(
-        due.select_related("podero_user").order_by(last_asked, "pk"),
-        refresh,
-        now=now,
-        is_over=lambda: client.is_shut,
+        due.select_related("podero_user"), refresh, now=now, is_over=lambda: client.is_shut
     )
     return len(answered)
 
@@ -115,7 +109,7 @@ def charge_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
 
 
 def fetch_due_savings(*, client: podero.PoderoClient, now: datetime, share: Share = WHOLE) -> int:
-    due = saving.due_for_savings(now=now).select_related("podero_user")
+    due = saving.due_for_savings(now=now).select_related("podero_user", "attempt")
     return passes.take_up_each(
         share.out_of(due),
         lambda device, at: saving.fetch_savings(client=client, device=device, now=at),
@@ -150,7 +144,6 @@ def sweep(
     Without `post` no mail is sent.
     """
     clock = passes.clock_from(now)
-    expiry.forget_ended_sign_ins()
     # In this order a return that is confirmed has its device switched on in the same sweep, and
     # what is switched off for good, with nothing left to charge, is removed in it.
     return {
@@ -171,5 +164,6 @@ def sweep(
         "hand-offs forgotten": handoff.forget_used(now=clock()),
         "refusals forgotten": throttling.forget_old_tallies(now=clock())
         + sign_in_failures.forget_old_failures(now=clock()),
+        "sign-ins forgotten": expiry.forget_ended_sign_ins(now=clock()),
         "rows erased": retention.erase_what_is_over(now=clock()),
     }

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import models
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils.translation import gettext_lazy as _
 
 # The breaker opens when, within one window, so many calls failed and so large a share of all that
@@ -18,6 +18,8 @@ FIRST_PERIOD = timedelta(seconds=5)
 LONGEST_PERIOD = timedelta(seconds=60)
 # What Podero asks for is obeyed up to here; then one call asks whether it still holds.
 LONGEST_PAUSE = timedelta(minutes=5)
+# What lies further ahead was written before the clock was set back, and says nothing any more.
+LONGEST_AHEAD = LONGEST_PAUSE + timedelta(minutes=1)
 
 
 class Breaker(models.Model):
@@ -64,6 +66,16 @@ class Breaker(models.Model):
         """Whether calls are held back, but for a probe."""
         return self.open_until is not None
 
+    def seconds_left(self, *, now: datetime) -> float:
+        """For how long nobody may call at all; 0 or less: a probe is due."""
+        if self.open_until is None or self.open_until > now + LONGEST_AHEAD:
+            return 0
+        return (self.open_until - now).total_seconds()
+
+    def is_probed(self, *, now: datetime) -> bool:
+        """Whether a probe is under way."""
+        return self.probe_until is not None and now < self.probe_until <= now + LONGEST_AHEAD
+
     @classmethod
     def now_known(cls) -> Breaker:
         """The row; closed where there is none yet."""
@@ -77,9 +89,14 @@ class Breaker(models.Model):
         Calls that began before it closed tell of the time before.
         """
         rows = cls._rows()
-        counted = rows.filter(Q(closed_at=None) | Q(closed_at__lt=entered_at), open_until=None)
-        window = counted.filter(window_started_at__gt=now - WINDOW)
-        older = counted.filter(window_started_at__lte=now - WINDOW)
+        counted = rows.filter(
+            Q(closed_at=None) | Q(closed_at__lt=entered_at) | Q(closed_at__gt=now + LONGEST_AHEAD),
+            open_until=None,
+        )
+        is_this_one = Q(
+            window_started_at__gt=now - WINDOW, window_started_at__lte=now + LONGEST_AHEAD
+        )
+        window, older = counted.filter(is_this_one), counted.exclude(is_this_one)
         more = {"calls": F("calls") + calls, "failures": F("failures") + failures}
         if not window.update(**more) and not older.update(
             window_started_at=now, calls=calls, failures=failures
@@ -117,8 +134,8 @@ class Breaker(models.Model):
         """Leave to make one call although the breaker is open; None: it is not our turn."""
         probe = uuid.uuid4()
         rows = cls._rows().filter(
-            Q(probe=None) | Q(probe_until__lte=now),
-            open_until__lte=now,
+            Q(probe=None) | Q(probe_until__lte=now) | Q(probe_until__gt=now + LONGEST_AHEAD),
+            Q(open_until__lte=now) | Q(open_until__gt=now + LONGEST_AHEAD),
         )
         is_ours = rows.update(probe=probe, probe_until=now + timedelta(seconds=lease_seconds))
         return probe if is_ours else None
@@ -159,7 +176,9 @@ class Breaker(models.Model):
         is_told = asked > period
         cls._rows().filter(probe=probe).update(
             reason=cls.Reason.TOLD if is_told else cls.Reason.FAILING,
-            open_until=Greatest(F("open_until"), now + max(asked, period)),
+            open_until=Least(
+                Greatest(F("open_until"), now + max(asked, period)), now + LONGEST_PAUSE
+            ),
             openings=F("openings") + 1,
             probe=None,
             probe_until=None,

@@ -14,12 +14,17 @@ CLAIM_LIFETIME = timedelta(minutes=2)
 
 
 def unclaimed(now: datetime) -> Q:
-    return Q(claimed_at=None) | Q(claimed_at__lt=now - CLAIM_LIFETIME)
+    return Q(claimed_at=None) | left_behind(now)
+
+
+def left_behind(now: datetime) -> Q:
+    """Claims of processes that must be gone, and those of a clock that has been set back since."""
+    return Q(claimed_at__lt=now - CLAIM_LIFETIME) | Q(claimed_at__gt=now + CLAIM_LIFETIME)
 
 
 def is_recent(claimed_at: datetime | None, *, now: datetime) -> bool:
     """Whether the process that claimed then is taken to be alive still."""
-    return claimed_at is not None and claimed_at >= now - CLAIM_LIFETIME
+    return claimed_at is not None and abs(now - claimed_at) <= CLAIM_LIFETIME
 
 
 class Claimable(models.Model):

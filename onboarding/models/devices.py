@@ -56,7 +56,7 @@ ChargeState = Literal[
 # The device itself reports every 5 to 15 minutes at Podero.
 REPORTING_PERIOD = timedelta(minutes=15)
 # What is kept of a device while it is somebody's who has said so: it may be a stranger's before.
-NOTHING_REPORTED: dict[str, Any] = {"report": {}, "savings": {}, "savings_asked_at": None}
+NOTHING_REPORTED: dict[str, Any] = {"report": {}, "savings": {}}
 # What is kept of a device while it is linked, and for nothing after that.
 NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", **NOTHING_REPORTED}
 # How often it is read whether a device that Podero keeps, although it should go, is still off, and
@@ -102,7 +102,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         ).order_by("next_try_at", "pk")
 
     def unread_since(self, moment: datetime) -> DeviceQuerySet:
-        """Those that Podero is to be asked about again, the one read longest ago first.
+        """Those that Podero is to be asked about again, the one asked about longest ago first.
 
         Of one that is to be removed no more is wanted than that it is off, and stays so; one that
         Podero does not know may have been missed by mistake, and be steered.
@@ -110,6 +110,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         is_recently_missed = Q(missing_since=None) | Q(missing_since__gt=moment - WATCH_OVER)
         unread = self.filter(
             is_recently_missed | Q(checked_at__lte=moment - WATCH_OVER),
+            asked_about_at__lte=moment,
             checked_at__lte=moment,
             removed_at=None,
         )
@@ -118,7 +119,8 @@ class DeviceQuerySet(models.QuerySet["Device"]):
             removal_wanted_at__isnull=False,
             checked_at__gt=moment - WATCH_OVER,
         )
-        return unread.filter(podero_user__podero_id__isnull=False).order_by("checked_at", "pk")
+        there = unread.filter(podero_user__podero_id__isnull=False)
+        return there.order_by("asked_about_at", "pk")
 
 
 class Device(Removable, Claimable):
@@ -132,6 +134,8 @@ class Device(Removable, Claimable):
     `savings` of what optimization saved; see `models/reports.py` and `models/savings.py`.
     `linked_at` is when it turned up here, and `linked_after` the earliest that it may have been
     linked at Podero: a form that ran out before that, or began later, did not bring it.
+    `asked_about_at` is when a pass last took it up to read it anew, answered or not, and
+    `savings_due_at` when the savings are to be asked for next.
     `is_named_by_session` tells that Podero's own session says that `attempt` brought it.
     `is_holder_proven` tells that it was this customer who signed in at the manufacturer: their
     browser came back from there. `login_doubted_at` is since when another account may stand behind
@@ -177,7 +181,8 @@ class Device(Removable, Claimable):
     missing_since = models.DateTimeField(_("gone at Podero since"), null=True, blank=True)
     report = models.JSONField(_("last reported"), default=dict, blank=True)
     savings = models.JSONField(_("savings"), default=dict, blank=True)
-    savings_asked_at = models.DateTimeField(_("savings asked for"), null=True, blank=True)
+    savings_due_at = models.DateTimeField(_("savings due next"), default=timezone.now)
+    asked_about_at = models.DateTimeField(default=timezone.now, editable=False)
 
     objects = DeviceQuerySet.as_manager()
 
@@ -191,7 +196,16 @@ class Device(Removable, Claimable):
                 condition=Q(next_try_at__isnull=False),
                 name="device_due",
             ),
-            models.Index(fields=["checked_at"], condition=Q(removed_at=None), name="device_unread"),
+            models.Index(
+                fields=["asked_about_at", "id"],
+                condition=Q(removed_at=None),
+                name="device_to_read",
+            ),
+            models.Index(
+                fields=["savings_due_at", "id"],
+                condition=Q(confirmed_at__isnull=False, missing_since=None, removal_wanted_at=None),
+                name="device_savings_due",
+            ),
             models.Index(
                 fields=["claimed_at"],
                 condition=Q(claimed_at__isnull=False),
@@ -539,6 +553,7 @@ class Device(Removable, Claimable):
             "confirmed_at": now,
             "is_optimization_wanted": True,
             "next_try_at": now,
+            "savings_due_at": now,
             "tries": 0,
         }
         rows = Device.objects.filter(

@@ -41,9 +41,10 @@ def fill(count: int, *, now: datetime) -> None:
         next_try_at=None,
     )
     attempt.note(Event.CONSENTED, at=long_ago, actor=Actor.CUSTOMER)
-    # Read a moment ago, so that no sweep asks Podero about them; confirmed by a mere word, so that
-    # whoever looks for doubtful ones has to mind them all.
-    device = make_device(attempt=attempt, checked_at=now + timedelta(days=1), confirmed_at=long_ago)
+    # Not due before tomorrow, so that no sweep asks Podero about them; confirmed by a mere word, so
+    # that whoever looks for doubtful ones has to mind them all.
+    due = dict.fromkeys(("checked_at", "asked_about_at", "savings_due_at"), now + timedelta(days=1))
+    device = make_device(attempt=attempt, confirmed_at=long_ago, **due)
     with connection.cursor() as cursor:
         # The numbers fit by construction; looking each of them up would take most of the time.
         cursor.execute("SET session_replication_role = replica")

@@ -90,6 +90,19 @@ def test_the_number_of_statements_grows_with_the_batches_not_with_the_rows(
     ]  # fmt: skip
 
 
+def test_claims_of_a_clock_that_was_set_back_are_freed() -> None:
+    attempt = make_attempt(claimed_at=NOW + timedelta(hours=2))
+    near = make_attempt(claimed_at=NOW + CLAIM_LIFETIME)
+
+    assert attempt.claim(now=NOW)
+    OnboardingSession.objects.filter(pk=attempt.pk).update(claimed_at=NOW + timedelta(hours=2))
+    assert free_stuck_claims(now=NOW) == 1
+
+    near.refresh_from_db()
+    assert near.claimed_at == NOW + CLAIM_LIFETIME
+    assert not near.claim(now=NOW)
+
+
 def test_stuck_claims_are_freed_with_a_line_each_and_nothing_moves() -> None:
     attempts = [make_attempt(state=state) for state in State]
     OnboardingSession.objects.update(claimed_at=NOON)

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 from django.db.models import QuerySet
 
 from onboarding.flows import passes
@@ -85,17 +86,64 @@ def test_a_pass_ends_when_its_time_is_up(monkeypatch: pytest.MonkeyPatch) -> Non
     assert passes.take_up_each(due(), lambda _row, _at: True, now=NOW) == 0
 
 
+def test_row_that_cannot_be_worked_on_keeps_no_other_from_being_taken_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempts = [make_due(minutes) for minutes in range(5)]
+    taken: list[int] = []
+
+    def act(row: OnboardingSession, _at: datetime) -> bool:
+        if row.pk == attempts[1].pk:
+            raise ValueError(row.pk)
+        taken.append(row.pk)
+        return True
+
+    assert passes.take_up_each(due(), act, now=NOW) == 5
+
+    assert taken == [attempts[index].pk for index in (0, 2, 3, 4)]
+    assert [each.levelname for each in caplog.records] == ["ERROR"]
+
+
+def test_what_goes_wrong_with_many_rows_ends_the_pass_and_is_raised() -> None:
+    for minutes in range(passes.FAILED_LIMIT + 5):
+        make_due(minutes)
+    taken: list[int] = []
+
+    def act(row: OnboardingSession, _at: datetime) -> bool:
+        taken.append(row.pk)
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011
+        passes.take_up_each(due(), act, now=NOW)
+
+    assert len(taken) == passes.FAILED_LIMIT
+
+
+def test_database_that_is_away_ends_the_pass_at_once() -> None:
+    for minutes in range(3):
+        make_due(minutes)
+    taken: list[int] = []
+
+    def act(row: OnboardingSession, _at: datetime) -> bool:
+        taken.append(row.pk)
+        raise OperationalError
+
+    with pytest.raises(OperationalError):
+        passes.take_up_each(due(), act, now=NOW)
+
+    assert len(taken) == 1
+
+
 def test_batches_are_repeated_until_one_is_empty() -> None:
     sizes = iter([2, 2, 1, 0, 5])
 
     assert passes.repeat(lambda: next(sizes)) == 5
 
 
-def test_batches_are_not_repeated_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_not_repeated_when_the_time_is_up() -> None:
     sizes = iter([2, 2, 1, 0])
-    monkeypatch.setattr(passes, "PASS_SECONDS", -1.0)
 
-    assert passes.repeat(lambda: next(sizes)) == 2
+    assert passes.repeat(lambda: next(sizes), seconds=-1.0) == 2
 
 
 def test_passes_side_by_side_take_up_each_row_once_between_them() -> None:
@@ -152,7 +200,7 @@ def test_row_that_has_become_another_meanwhile_is_not_deleted(
             return super().delete()
 
     monkeypatch.setattr(old, "__class__", Meddling)
-    monkeypatch.setattr(passes, "repeat", lambda batch: min(repeat(batch), 1))
+    monkeypatch.setattr(passes, "repeat", lambda batch, **_more: min(repeat(batch), 1))
 
     assert passes.delete_in_batches(old) == 0
     assert Tally.objects.filter(pk=tally.pk).exists()

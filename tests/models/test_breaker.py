@@ -147,6 +147,42 @@ def test_pause_of_hours_is_asked_about_before_it_ends() -> None:
     assert Breaker.objects.get().open_until == NOON + LONGEST_PAUSE
 
 
+def test_clock_that_is_set_back_keeps_nobody_out() -> None:
+    """What was written by the clock of before lies hours ahead; a probe finds out at once."""
+    opened()
+    back = NOON - timedelta(hours=2)
+    row = Breaker.objects.get()
+
+    assert row.seconds_left(now=back) <= 0
+    probe = probe_at(back)
+    assert Breaker.objects.get().is_probed(now=back)
+    Breaker.reopen(probe, at_least_seconds=0, now=back)
+
+    until = Breaker.objects.get().open_until
+    assert until is not None
+    assert until <= back + LONGEST_PAUSE
+    assert Breaker.close(probe_at(until), now=until)
+
+
+def test_probe_of_a_clock_that_was_set_back_gives_way() -> None:
+    probe_at(opened())
+    back = NOON - timedelta(hours=2)
+
+    assert not Breaker.objects.get().is_probed(now=back)
+    probe_at(back)
+
+
+def test_failures_are_counted_anew_when_the_clock_was_set_back() -> None:
+    until = opened()
+    Breaker.close(probe_at(until), now=until)
+    fail(4, at=until + timedelta(seconds=1))
+
+    back = NOON - timedelta(hours=2)
+
+    assert not fail(4, at=back)
+    assert fail(1, at=back)
+
+
 def test_pause_asked_for_by_a_probe_holds() -> None:
     until = opened()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,22 +12,30 @@ from django.db import connection
 from django.utils import timezone
 
 from onboarding import metrics
-from onboarding.flows import removal
+from onboarding.flows import removal, saving
 from onboarding.models import ChargeWish, Device, OnboardingSession, Reconnection
 from onboarding.states import State
 
 pytestmark = pytest.mark.django_db
 
 
+def plan_of(rows: Any) -> str:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # Of an empty table PostgreSQL would rather read, and sort, all, whatever there is.
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+    return str(rows[:10].explain())
+
+
 def reads_all(rows: Any) -> bool:
     """Whether the database would go through a whole table."""
-    if connection.vendor != "postgresql":
-        plan = str(rows.order_by()[:10].explain())
-        return re.search(r"SCAN (?:onboarding_\w+|[UV]\d+)\b(?! USING)", plan) is not None
-    with connection.cursor() as cursor:
-        # Of an empty table PostgreSQL would rather read all, whatever there is.
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    return "Seq Scan" in rows.order_by()[:10].explain()
+    whole = r"Seq Scan|SCAN (?:onboarding_\w+|[UV]\d+)\b(?! USING)"
+    return re.search(whole, plan_of(rows.order_by())) is not None
+
+
+def sorts_all(rows: Any) -> bool:
+    """Whether the database would put all that is due in order before it gives the first."""
+    return re.search(r"\bSort\b|TEMP B-TREE FOR ORDER BY", plan_of(rows)) is not None
 
 
 def test_question_without_an_index_is_noticed() -> None:
@@ -58,5 +67,20 @@ def test_what_is_due_is_found_by_an_index(due: Callable[..., Any]) -> None:
     assert not reads_all(due(now=timezone.now()))
 
 
-def test_devices_to_be_read_again_are_found_by_an_index() -> None:
-    assert not reads_all(Device.objects.unread_since(timezone.now()))
+@pytest.mark.parametrize(
+    "rows",
+    [
+        Device.objects.unread_since,
+        lambda now: saving.due_for_savings(now=now),
+    ],
+    ids=["to be read", "savings"],
+)
+def test_what_nearly_every_device_is_due_for_is_found_and_put_in_order_by_an_index(
+    rows: Callable[[datetime], Any],
+) -> None:
+    assert not reads_all(rows(timezone.now()))
+    assert not sorts_all(rows(timezone.now()))
+
+
+def test_order_without_an_index_is_noticed() -> None:
+    assert sorts_all(Device.objects.order_by("manufacturer"))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         done = sweep(client=podero_client(), post=mail_server(), now=timezone.now())
-        JobRun.record_success("sweep", at=timezone.now())
+        for name in ("sweep", *settings.CELERY_BEAT_SCHEDULE):
+            JobRun.record_success(name, at=timezone.now())
         for step, count in done.items():
             self.stdout.write(f"{step}: {count}")
