@@ -39,6 +39,8 @@ _OWN_FIELDS = (
     "consent",
     "mail",
     "device",
+    "customer",
+    "reconnection",
     "state",
     "failure_code",
     "endpoint",
@@ -72,11 +74,13 @@ class KeysOut(logging.Filter):
 
 def own_fields(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record's fields of ours, with the request and the attempt that it belongs to."""
-    given: dict[str, Any] = {"request_id": get_guid(), **log_context.subject(), **record}
-    attempt = given.get("attempt")
-    if attempt is not None:
-        # What customers read out on the phone; see OnboardingSession.support_code.
-        given["support_code"] = str(attempt)[:8].upper()
+    error = (record.get("exc_info") or (None, None))[1]
+    about = {**log_context.subject_of(error), **log_context.subject()}
+    given: dict[str, Any] = {"request_id": get_guid(), **about, **record}
+    shown = given.get("reconnection") or given.get("attempt")
+    if shown is not None:
+        # What customers read out on the phone; see the `support_code` of either.
+        given["support_code"] = str(shown)[:8].upper()
     return {name: given[name] for name in _OWN_FIELDS if given.get(name) is not None}
 
 

@@ -72,7 +72,7 @@ def scrubbed(event: Event, hint: Hint) -> Event:
     }
     record = hint.get("log_record")
     kept["logentry"] = {"message": on_one_line(without_keys(record.msg))} if record else None
-    kept["tags"] = _tags(record)
+    kept["tags"] = _tags(record, hint)
     kept["transaction"] = without_keys(event.get("transaction") or "")
     return {name: value for name, value in kept.items() if value}  # type: ignore[return-value]
 
@@ -82,6 +82,7 @@ def _frames(error: dict[str, Any]) -> list[dict[str, Any]]:
     return [{name: frame.get(name) for name in _KEPT_OF_FRAME} for frame in frames]
 
 
-def _tags(record: Any) -> dict[str, str]:
-    fields = own_fields(record.__dict__ if record is not None else {})
+def _tags(record: Any, hint: Hint) -> dict[str, str]:
+    told = record.__dict__ if record is not None else {"exc_info": hint.get("exc_info")}
+    fields = own_fields(told)
     return {name: str(fields[name]) for name in _KEPT_TAGS if name in fields}

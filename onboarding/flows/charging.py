@@ -10,6 +10,7 @@ from django.db import transaction
 
 from onboarding import podero
 from onboarding.flows import failures, keeping, passes, schedule
+from onboarding.log_context import lines_name
 from onboarding.models import ChargeWish, Device, PoderoUser
 from onboarding.states import Actor, Event
 
@@ -90,6 +91,7 @@ def _take_back(device: Device, *, actor: Actor = Actor.CUSTOMER, now: datetime) 
         device.attempt.note(Event.CHARGE_TAKEN_BACK, at=now, actor=actor)
 
 
+@lines_name("wish.device", "wish.device.attempt")
 def carry_out(*, client: podero.PoderoClient, wish: ChargeWish, now: datetime) -> bool:
     """Tell Podero what the customer wishes; otherwise plan the next try, or give up.
 

@@ -29,7 +29,7 @@ ASK_AGAIN_PERIOD = timedelta(seconds=5)
 MAX_TRIES_TO_SWITCH_ON = 120
 
 
-@lines_name("device")
+@lines_name("device", "device.attempt")
 def switch_optimization(*, client: podero.PoderoClient, device: Device, now: datetime) -> bool:
     """Bring Podero in line with what is wanted for the device; otherwise plan the next try.
 
@@ -154,6 +154,7 @@ def refresh_for_viewer(*, client: podero.PoderoClient, customer: PoderoUser, now
     return refresh_devices(client=client, customer=customer, now=now)
 
 
+@lines_name("customer")
 def refresh_devices(
     *,
     client: podero.PoderoClient,

@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from onboarding import podero
 from onboarding.flows import failures, keeping, proof, renewal, schedule, throttling
+from onboarding.log_context import lines_name
 from onboarding.models import Device, PoderoUser, Reconnection
 from onboarding.models.devices import mark_of
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
@@ -78,6 +79,7 @@ def start_reconnection(*, device: Device, now: datetime) -> Reconnection:
         )
 
 
+@lines_name("reconnection", "reconnection.device", "reconnection.device.attempt")
 def open_sign_in(*, client: podero.PoderoClient, reconnection: Reconnection, now: datetime) -> str:
     """The address at which to sign in again, for one redirect and nothing else.
 
@@ -199,6 +201,7 @@ def record_cancel(*, reconnection: Reconnection, now: datetime) -> None:
         reconnection.refresh_from_db()
 
 
+@lines_name("reconnection", "reconnection.device", "reconnection.device.attempt")
 def take_up(*, client: podero.PoderoClient, reconnection: Reconnection, now: datetime) -> bool:
     """Do what is due for the row: verify a return, end what ran out, tell Podero of a failure.
 
@@ -260,7 +263,7 @@ def _record_other(reconnection: Reconnection, finding: renewal.Finding, *, now: 
         reconnection.refresh_from_db()
         _record_not_yet(reconnection, now=now)
     except keeping.DeviceOfAnother:
-        logger.error("Device is on record for another customer", extra=_about(reconnection))
+        logger.error("Device is on record for another customer")
         reconnection.refresh_from_db()
         reconnection.move(State.NOT_RENEWED, at=now, failure_code=FailureCode.NOT_CONFIRMED)
 
@@ -280,7 +283,7 @@ def _record_not_asked(
     code = failures.code_of(error)
     logger.warning(
         "Renewal of a login could not be checked",
-        extra=_about(reconnection) | {"failure_code": code.value, "endpoint": error.endpoint},
+        extra={"failure_code": code.value, "endpoint": error.endpoint},
     )
     tries = reconnection.tries + 1
     when = schedule.next_try(
@@ -304,7 +307,3 @@ def _report_failure(
 
 def _returned_at(reconnection: Reconnection) -> datetime:
     return reconnection.returned_at or reconnection.started_at
-
-
-def _about(reconnection: Reconnection) -> dict[str, object]:
-    return {"device": reconnection.device.reference}

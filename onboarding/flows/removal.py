@@ -20,6 +20,7 @@ from django.db.models import Exists, OuterRef, Q
 from onboarding import podero
 from onboarding.flows import charging, devices, failures, keeping, schedule
 from onboarding.flows.discovery import Finding
+from onboarding.log_context import lines_name
 from onboarding.models import ChargeWish, Consent, Device, OnboardingSession, PoderoUser
 from onboarding.models.claims import CLAIM_LIFETIME
 from onboarding.models.devices import SURELY_OFF, DeviceQuerySet
@@ -127,6 +128,7 @@ def due_customers(*, now: datetime) -> PoderoUserQuerySet:
     ).order_by("pk")
 
 
+@lines_name("device", "device.attempt")
 def remove_device(*, client: podero.PoderoClient, device: Device, now: datetime) -> bool:
     """Remove one device that is due; otherwise plan the next try. Repeatable.
 
@@ -150,6 +152,7 @@ def remove_device(*, client: podero.PoderoClient, device: Device, now: datetime)
     return True
 
 
+@lines_name("customer")
 def remove_customer(*, client: podero.PoderoClient, customer: PoderoUser, now: datetime) -> bool:
     """Remove the Podero user of a customer who left; otherwise plan the next try. Repeatable.
 

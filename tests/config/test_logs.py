@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import uuid
 from typing import Any
 
@@ -135,6 +136,36 @@ def test_line_names_its_request_and_the_attempt_in_hand(shape: logging.Formatter
         assert part in inside
     assert "0E1F0000" not in after
     assert "request_id" not in shape.format(record("outside"))
+
+
+@BOTH
+def test_error_is_told_with_what_it_broke_in_by_whoever_tells_of_it_later(
+    shape: logging.Formatter,
+) -> None:
+    """Django, Celery and Sentry log what was raised when the flow is over."""
+
+    class Row:
+        def __init__(self, reference: str) -> None:
+            self.reference = reference
+
+    class Device(Row):
+        attempt = Row("0e1f0000-0000-4000-8000-000000000001")
+
+    @lines_name("device", "device.attempt")
+    def flow(*, device: Device) -> None:
+        raise ValueError
+
+    try:
+        try:
+            flow(device=Device("d0000000"))
+        except ValueError as error:
+            raise RuntimeError from error
+    except RuntimeError:
+        told = shape.format(record("it broke", exc_info=sys.exc_info()))
+
+    for part in ("d0000000", "0e1f0000-0000-4000-8000-000000000001", "0E1F0000"):
+        assert part in told
+    assert "0E1F0000" not in shape.format(record("another one"))
 
 
 def test_format_is_chosen_by_name() -> None:

@@ -17,6 +17,7 @@ from sentry_sdk.transport import Transport
 from config import sentry
 from config.urls import handler500  # noqa: F401  (this module stands in for it)
 from config.urls import urlpatterns as our_urls
+from onboarding.log_context import lines_name
 from tests.factories import make_customer
 
 SECRETS = [
@@ -46,9 +47,19 @@ def logging_an_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+class Row:
+    reference = "0e1f0000-0000-4000-8000-000000000001"
+
+
+@lines_name("attempt")
+def breaking_flow(*, attempt: Row) -> HttpResponse:
+    raise RuntimeError
+
+
 urlpatterns = [
     path("breaking/<str:token>/", lambda request, token: breaking(request)),
     path("logging/", logging_an_error),
+    path("in-a-flow/", lambda request: breaking_flow(attempt=Row())),
     *our_urls,
 ]
 
@@ -97,6 +108,16 @@ def browser() -> Client:
     browser.force_login(make_customer(email=SECRETS[0]).account)
     browser.cookies["token"] = "very-secret-token"
     return browser
+
+
+@pytest.mark.django_db
+@pytest.mark.urls(__name__)
+def test_error_in_a_flow_is_reported_with_its_attempt(kept: Kept, browser: Client) -> None:
+    browser.get("/in-a-flow/")
+
+    (event,) = kept.events
+    assert event["tags"]["attempt"] == Row.reference
+    assert event["tags"]["support_code"] == "0E1F0000"
 
 
 @pytest.mark.django_db
