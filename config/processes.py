@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+# Files of counts, of some hundred restarts.
+MANY = 1000
+
 
 def forget_ended_processes(folder: Path) -> None:
     """Remove what ended processes have counted; for whoever starts the next ones.
 
-    Not while their siblings run: a sum that falls looks like a restart to Prometheus.
+    Not while others that count are running, unless there is very much of it: a sum that falls
+    looks to Prometheus as if all had been counted anew.
     """
-    for file in folder.glob("*.db"):
-        pid = file.stem.rpartition("_")[2]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+    counts = {file: _is_running(file) for file in folder.glob("*.db")}
+    if any(counts.values()) and len(counts) <= MANY:
+        return
+    for file, is_running in counts.items():
+        if not is_running:
             file.unlink(missing_ok=True)
+
+
+def _is_running(file: Path) -> bool:
+    pid = file.stem.rpartition("_")[2]
+    return not pid.isdecimal() or Path(f"/proc/{pid}").exists()

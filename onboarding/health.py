@@ -49,26 +49,41 @@ class Part:
         self._lock = threading.Lock()
         self._word = "unknown"
         self._answered_at = float("-inf")
+        self._ends_at = float("-inf")
         self._thread: threading.Thread | None = None
 
     def word(self) -> str:
         """The part's answer, "no answer" when there is none in time."""
+        self.begin()
+        return self.answer()
+
+    def begin(self) -> None:
+        """Ask, unless that is under way or was answered a moment ago."""
         with self._lock:
-            if time.monotonic() - self._answered_at < self._kept_seconds:
-                return self._word
-            if self._thread is None or not self._thread.is_alive():
-                self._word = "unknown"
-                self._thread = threading.Thread(target=self._run, daemon=True)
-                self._thread.start()
-            thread = self._thread
-        thread.join(self._within)
-        return "no answer" if thread.is_alive() else self._word
+            is_kept = time.monotonic() - self._answered_at < self._kept_seconds
+            if is_kept or (self._thread is not None and self._thread.is_alive()):
+                return
+            self._ends_at = time.monotonic() + self._within
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+
+    def answer(self) -> str:
+        """The answer to what was begun."""
+        with self._lock:
+            thread, ends_at = self._thread, self._ends_at
+        if thread is not None:
+            thread.join(max(ends_at - time.monotonic(), 0))
+            if thread.is_alive():
+                return "no answer"
+        return self._word
 
     def _run(self) -> None:
+        word = "unknown"
         try:
-            self._word = self._ask()
+            word = self._ask()
             self._answered_at = time.monotonic()
         finally:
+            self._word = word
             connection.close()
 
 
@@ -114,6 +129,13 @@ def _podero() -> str:
     except DatabaseProblem:
         return "unknown"
     return OK if state == "closed" else f"breaker {state.replace('_', ' ')}"
+
+
+def words() -> dict[str, str]:
+    """What each part says; all are asked at once, so that the slowest of them is all there is to wait for."""
+    for part in parts().values():
+        part.begin()
+    return {name: part.answer() for name, part in parts().items()}
 
 
 @cache

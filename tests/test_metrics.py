@@ -19,6 +19,7 @@ from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from config import processes
 from config.processes import forget_ended_processes
 from onboarding import metrics, podero, tasks
 from onboarding.models import Breaker, JobRun, Mail, OnboardingSession, PoderoUser
@@ -259,13 +260,31 @@ def test_success_is_remembered_by_celerys_own_signal() -> None:
     assert any("remember_success" in receiver for receiver in receivers)
 
 
-def test_counts_of_ended_processes_are_forgotten_and_others_kept(tmp_path: Path) -> None:
-    for name in ("counter_1.db", "histogram_999999999.db", "counter_999999999.db", "note.txt"):
+ENDED = ("histogram_999999999.db", "counter_999999999.db")
+
+
+def test_counts_are_forgotten_when_nobody_counts_any_more(tmp_path: Path) -> None:
+    for name in (*ENDED, "note.txt"):
         (tmp_path / name).touch()
 
     forget_ended_processes(tmp_path)
 
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["counter_1.db", "note.txt"]
+    assert [file.name for file in tmp_path.iterdir()] == ["note.txt"]
+
+
+def test_counts_of_ended_processes_stay_while_others_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sum that falls would be read as one that began anew, and all of it as news."""
+    for name in (*ENDED, "counter_1.db"):
+        (tmp_path / name).touch()
+
+    forget_ended_processes(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3
+
+    monkeypatch.setattr(processes, "MANY", 2)
+    forget_ended_processes(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["counter_1.db"]
 
 
 @pytest.mark.django_db

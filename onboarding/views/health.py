@@ -23,7 +23,7 @@ def live(request: HttpRequest) -> JsonResponse:
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
     """503 only when customers cannot be served at all; what can be done without is told beside."""
-    words = {name: part.word() for name, part in health.parts().items()}
+    words = health.words()
     if words["database"] != health.OK:
         return JsonResponse({"status": "unavailable", **words}, status=503)
     is_whole = all(word == health.OK for word in words.values())

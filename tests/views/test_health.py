@@ -164,6 +164,44 @@ def test_part_that_hangs_is_given_up_on_and_not_asked_twice() -> None:
     assert part.word() == "ok"
 
 
+@pytest.mark.django_db
+def test_parts_that_hang_are_waited_for_all_at_once() -> None:
+    release = threading.Event()
+    for name in ("broker", "cache", "podero"):
+        health.parts()[name] = Part(lambda: str(release.wait(10)), within_seconds=0.4)
+    started = time.monotonic()
+
+    _status, told = ready()
+
+    assert [told[name] for name in ("broker", "cache", "podero")] == ["no answer"] * 3
+    assert time.monotonic() - started < 0.8
+    release.set()
+
+
+def test_who_asks_while_another_is_being_answered_reads_no_other_word() -> None:
+    """The word of before stands until there is a new one."""
+    begun, release = threading.Event(), threading.Event()
+    words = iter(["ok", "unreachable"])
+
+    def ask() -> str:
+        word = next(words)
+        begun.set()
+        release.wait(10)
+        return word
+
+    part = Part(ask, within_seconds=5)
+    release.set()
+    assert part.word() == "ok"
+    begun.clear()
+    release.clear()
+    part.begin()
+    begun.wait(5)
+
+    assert part._word == "ok"
+    release.set()
+    assert part.answer() == "unreachable"
+
+
 def test_answer_is_kept_for_its_time() -> None:
     words = iter(["first", "second"])
     part = Part(lambda: next(words), within_seconds=1, kept_seconds=60)
