@@ -114,8 +114,19 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
     _database["CONN_MAX_AGE"] = None
 else:
-    # A server that vanishes without a word is given up within seconds, not when the kernel would.
+    # Nobody waits for ever: not we for a server that vanishes without a word, nor others for the
+    # locks that we hold when it is us who vanish. What is given in DATABASE_URL wins.
     _database["OPTIONS"] = {
+        "options": " ".join(
+            f"-c {name}={value}"
+            for name, value in {
+                "lock_timeout": "15s",
+                "idle_in_transaction_session_timeout": "60s",
+                "tcp_keepalives_idle": 10,
+                "tcp_keepalives_interval": 5,
+                "tcp_keepalives_count": 3,
+            }.items()
+        ),
         "connect_timeout": 5,
         "tcp_user_timeout": 10_000,
         "keepalives_idle": 10,
@@ -170,7 +181,7 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_POOL = "threads"
-CELERY_WORKER_CONCURRENCY = env.whole_number("WORKER_THREADS", default=8, at_least=1, at_most=200)
+CELERY_WORKER_CONCURRENCY = env.whole_number("WORKER_THREADS", default=12, at_least=1, at_most=200)
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
@@ -201,16 +212,16 @@ _SHARED_JOBS = {
     "fetch_due_savings",
 }
 PASSES_AT_ONCE = env.whole_number(
-    "PASSES_AT_ONCE", default=4 if REDIS_URL else 1, at_least=1, at_most=200
+    "PASSES_AT_ONCE", default=2 if REDIS_URL else 1, at_least=1, at_most=200
 )
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     name if number == 0 else f"{name}-{number}": {
         "task": f"onboarding.{name}",
         "schedule": seconds,
         "kwargs": {"number": number, "of": PASSES_AT_ONCE} if name in _SHARED_JOBS else {},
-        # A message that nobody took in time is of no use beside the next one; what a customer sets
-        # off goes first (with Redis the lower number does).
-        "options": {"expires": seconds, "priority": 9},
+        # A message that nobody took in time is of no use beside the next one. What a customer sets
+        # off goes first, and what takes long goes last (with Redis the lower number is the sooner).
+        "options": {"expires": seconds, "priority": 9 if name in _SHARED_JOBS else 6},
     }
     for name, seconds in SCHEDULED_JOBS.items()
     for number in range(PASSES_AT_ONCE if name in _SHARED_JOBS else 1)
@@ -251,8 +262,12 @@ PODERO_MAX_WAITING = env.whole_number(
 PODERO_CALLS_PER_SECOND = env.whole_number(
     "PODERO_CALLS_PER_SECOND", default=0, at_least=1, at_most=10_000
 )
+# Twice this is the longest press, and no longer than a web process is given to end.
 PODERO_TIMEOUT_SECONDS = env.whole_number(
-    "PODERO_TIMEOUT_SECONDS", default=8, at_least=1, at_most=60
+    "PODERO_TIMEOUT_SECONDS",
+    default=8,
+    at_least=1,
+    at_most=10,
 )
 ONBOARDING_ACTIVATION = env.choice(
     "ONBOARDING_ACTIVATION", choices=["after_return", "immediately"], default="after_return"

@@ -13,7 +13,6 @@ from django.template.loader import get_template
 from onboarding.models import consents
 
 MIN_SECRET_LENGTH = 32
-LONGEST_CALL_SECONDS = 10
 
 
 @checks.register(checks.Tags.templates)
@@ -47,9 +46,6 @@ def _unlikely_settings() -> Iterator[tuple[str, str]]:
         yield "W010", "THROTTLE is off: passwords may be guessed as fast as we can answer."
     if settings.IS_HTTPS and not settings.TRUSTED_PROXIES:
         yield "W011", "TRUSTED_PROXIES is 0: all who come through a proxy count as one address."
-    if settings.PODERO_TIMEOUT_SECONDS > LONGEST_CALL_SECONDS:
-        longest = "a customer's press may take twice as long, longer than a stop waits for it."
-        yield "W012", f"PODERO_TIMEOUT_SECONDS is over {LONGEST_CALL_SECONDS}: {longest}"
     for name in ("BRAND_NAME", "SUPPORT_EMAIL", "PRIVACY_URL"):
         if not getattr(settings, name):
             yield "W004", f"{name} is not set: customers look for it."

@@ -171,6 +171,11 @@ def _note_call(endpoint: str, outcome: str, seconds: float) -> None:
     )
 
 
+def longest_wait() -> float:
+    """Seconds that a customer's press may wait on Podero in all."""
+    return 2 * settings.PODERO_TIMEOUT_SECONDS
+
+
 _places = threading.BoundedSemaphore(settings.PODERO_MAX_WAITING)
 
 
@@ -184,8 +189,7 @@ def place_in_line(*, at_most_seconds: float | None = None) -> Iterator[podero.Po
     if not _places.acquire(blocking=False):
         raise TooManyWaiting
     try:
-        longest = 2 * settings.PODERO_TIMEOUT_SECONDS
-        with podero.within(longest if at_most_seconds is None else min(at_most_seconds, longest)):
+        with podero.within(longest_wait() if at_most_seconds is None else at_most_seconds):
             yield podero_client()
     finally:
         _places.release()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
+from config.caching import RedisWhileItAnswers
 from onboarding import pace, podero
 from onboarding.gate import SharedGate
 from onboarding.models import Breaker
 from onboarding.pace import CounterInCache, CounterInFile, CounterInMemory, Pace
 from onboarding.podero import Code, HeldBack, Outcome
+from tests import servers
+from tests.conftest import missing
 
+Counting = Callable[[], pace.Counter]
 GOOD = Outcome(None)
 BAD = Outcome(Code.SERVER_ERROR)
 
@@ -218,19 +223,38 @@ def test_whoever_would_wait_too_long_is_held_back_at_once() -> None:
     assert refusal.value.seconds >= 1
 
 
-def make_calls(path: Path, ends_at: float, made: Any) -> None:
-    limit = Pace(calls_per_second=20, counter=CounterInFile(path))
+@pytest.fixture(params=["file", "Redis"])
+def shared_counter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Counting]:
+    """Makes a counter that several processes share."""
+    if request.param == "file":
+        yield lambda: CounterInFile(tmp_path / "calls")
+        return
+    try:
+        redis = servers.start_redis()
+    except servers.NotInstalled as reason:
+        missing(str(reason))
+
+    def in_redis() -> CounterInCache:
+        vars(pace)["shared_cache"] = RedisWhileItAnswers(redis.url, {})
+        return CounterInCache()
+
+    yield in_redis
+    redis.stop()
+
+
+def make_calls(counting: Counting, ends_at: float, made: Any) -> None:
+    limit = Pace(calls_per_second=20, counter=counting())
     while time.time() < ends_at:
         with suppress(HeldBack):
             limit.take(wait_seconds=5)
             made.put(int(time.time()))
 
 
-def test_ceiling_holds_over_real_processes(tmp_path: Path) -> None:
+def test_ceiling_holds_over_real_processes(shared_counter: Counting) -> None:
     fork = multiprocessing.get_context("fork")
     made, ends_at = fork.SimpleQueue(), time.time() + 3.0
     running = [
-        fork.Process(target=make_calls, args=(tmp_path / "calls", ends_at, made))
+        fork.Process(target=make_calls, args=(shared_counter, ends_at, made))
         for _process in range(3)
     ]
 

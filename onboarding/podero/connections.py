@@ -128,9 +128,12 @@ _POOLS: Final = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
 class BoundedAdapter(HTTPAdapter):
-    """A requests adapter made of such connections; never retries by itself."""
+    """A requests adapter made of such connections; never retries by itself.
 
-    def __init__(self, *, pool_size: int = 20) -> None:
+    It keeps one for each thread that has asked at the same time as others, up to `pool_size`.
+    """
+
+    def __init__(self, *, pool_size: int = 1000) -> None:
         super().__init__(pool_connections=4, pool_maxsize=pool_size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

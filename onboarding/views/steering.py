@@ -10,7 +10,8 @@ from django.shortcuts import get_object_or_404, resolve_url
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from onboarding.clients import TooManyWaiting, place_in_line
+from onboarding import podero
+from onboarding.clients import TooManyWaiting, longest_wait, place_in_line
 from onboarding.flows import charging, keeping, pausing
 from onboarding.flows.devices import switch_optimization
 from onboarding.models import ChargeWish, Device, PoderoUser
@@ -24,8 +25,9 @@ def pause(request: HttpRequest, customer: PoderoUser, reference: UUID) -> HttpRe
     device = _device(customer, reference)
     if request.method == "POST":
         pausing.pause_device(device=device, now=timezone.now())
-        _switch(device)
-        _carry_out_wish(device)
+        with podero.within(longest_wait()):
+            _switch(device)
+            _carry_out_wish(device)
     return _to_card(device)
 
 

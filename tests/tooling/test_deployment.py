@@ -41,6 +41,14 @@ def test_compose_file_is_accepted(tmp_path: Path) -> None:
     assert set(done.stdout.split()) == {"web", "worker", "beat", "migrate", "postgres", "redis"}
 
 
+def test_database_writes_no_values_into_its_log() -> None:
+    """By default PostgreSQL quotes the statement that a double click made fail."""
+    told = (ROOT / "compose.yaml").read_text() + (ROOT / "docs" / "deploy.md").read_text()
+
+    for setting in ("log_error_verbosity", "log_min_error_statement"):
+        assert told.count(setting) == 2
+
+
 def test_image_holds_what_the_app_needs() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     copied = {word for line in re.findall(r"^COPY (?!--)(.+) \S+$", dockerfile, re.M)
