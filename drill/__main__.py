@@ -160,6 +160,7 @@ def run(plan: Plan, folder: Path, stack: ExitStack) -> Findings:
         watch=watch,
         outages=saboteur.outages,
         excuses=("PostgreSQL", "Redis"),
+        server_logs=(postgres.log, redis.log),
     )
     attempts = tell(app, world, examined.evidence, played)
     report.table("Faults survived", report.sorted_counts(saboteur.struck))

@@ -167,7 +167,11 @@ class Customer:
                 if page.status < 500:
                     return page
             time.sleep(self.rng.uniform(0.2, 1.0))
-        raise GaveUp(without_keys(urlsplit(address).path))
+        raise self._give_up(without_keys(urlsplit(address).path))
+
+    def _give_up(self, what: str) -> GaveUp:
+        self.person.gave_up, self.person.gave_up_at = what, time.time()
+        return GaveUp(what)
 
     def follow(self, page: Page, *, browser: Browser | None = None) -> Page:
         """Go where the answer leads, as long as it stays in the app; sign in again if asked to."""
@@ -188,7 +192,7 @@ class Customer:
             if page.location:
                 page = self.follow(page, browser=browser)
                 return self.go(next_path, browser=browser) if next_path else page
-        raise GaveUp("/enter/")
+        raise self._give_up("/enter/")
 
     def go(self, path: str, *, browser: Browser | None = None) -> Page:
         return self.follow(self.ask("GET", path, browser=browser), browser=browser)
@@ -203,7 +207,7 @@ class Customer:
             if form is not None:
                 ticked = {"allows_control": "on", "allows_data_exchange": "on"}
                 return Form(form.action, form.fields | ticked | {"device_type": self.device_type})
-        raise GaveUp("/optimize/consent/")
+        raise self._give_up("/optimize/consent/")
 
     def press(self, form: Form, *, is_consent: bool, browser: Browser | None = None) -> Page:
         """Press a button that starts or continues an attempt, and remember the click."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from drill import logs, report
 from drill.audit import Breach, Evidence, audit
-from drill.customers import FAMILY_NAME, World
+from drill.customers import FAMILY_NAME, RETURN_TOKEN, World
 from drill.installation import Installation, Watch
+from drill.memory import Person
 from drill.saboteur import Outages
 from tests.simulator.launch import RunningSimulator
 
@@ -30,8 +32,10 @@ def examine(
     watch: Watch,
     outages: Outages,
     excuses: tuple[str, ...],
+    server_logs: tuple[Path, ...] = (),
 ) -> Examined:
-    """Audit everything. `excuses`: the servers whose outage explains error pages and tracebacks.
+    """Audit everything. `excuses`: the servers whose outage explains error pages and tracebacks;
+    `server_logs` is what these have written.
 
     An error page needs the database to be away; a broker that is away is no excuse for one.
     """
@@ -43,9 +47,15 @@ def examine(
     found = audit(evidence)
     keys = world.keys | _keys_at_podero(podero)
     words = {app.env["PODERO_CLIENT_SECRET"], app.env["HANDOFF_SECRET"], app.env["SECRET_KEY"]}
-    for log in filter(lambda log: log.exists(), app.logs()):
+    for log in filter(lambda log: log.exists(), [*app.logs(), *server_logs]):
         found += logs.keys_in(log, keys, words | {FAMILY_NAME})
+    for log in filter(lambda log: log.exists(), app.logs()):
         found += logs.tracebacks_in(log, watch, outages, *excuses)
+    found += [
+        Breach("gave up", person.number, f"waited for {person.gave_up} in vain")
+        for person in world.people
+        if person.gave_up and not _is_disk_full(outages, person, world.patience_seconds)
+    ]
     found += [Breach("sent elsewhere", "a customer", f"to {host}") for host in set(world.strays)]
     found += [
         Breach("error page", failure.path, f"answered {failure.status}")
@@ -57,12 +67,19 @@ def examine(
     return Examined(evidence, found)
 
 
+def _is_disk_full(outages: Outages, person: Person, patience_seconds: float) -> bool:
+    """No other outage is as long as people have patience."""
+    return outages.cover(person.gave_up_at - patience_seconds, person.gave_up_at, "disk")
+
+
 def _keys_at_podero(podero: dict[str, Any]) -> set[str]:
-    """Session ids and return tokens, also of forms that no customer was sent to."""
-    keys = set()
+    """Bearer tokens, session ids and both return tokens, also of forms that nobody was sent to."""
+    keys = set(podero["issued_tokens"])
     for session in podero["sessions"]:
         keys.add(session["id"])
-        keys.add(session["success_url"].split("/optimize/return/")[-1].split("/")[0])
+        for address in (session["success_url"], session["cancel_url"]):
+            found = RETURN_TOKEN.search(address or "")
+            keys |= {found[1]} if found else set()
     return keys
 
 

@@ -187,15 +187,16 @@ def scaled(
         clock=clock,
         env={"DATABASE_URL": database_url, "REDIS_URL": redis_url, "WEB_WORKERS": "2"},
     )
-    for number, skew in ((1, 0.0), (2, 1.5)):
+    for number, skew, shape in ((1, 0.0, "line"), (2, 1.5, "json")):
         made.add(
             f"web-{number}",
             "gunicorn",
             "config.wsgi",
             skew=skew,
             GUNICORN_CMD_ARGS="--reuse-port",
+            LOG_FORMAT=shape,
         )
-        made.add(f"worker-{number}", *_celery("worker", number), skew=-skew)
+        made.add(f"worker-{number}", *_celery("worker", number), skew=-skew, LOG_FORMAT=shape)
         schedule = folder / f"beat-{number}-schedule"
         made.add(f"beat-{number}", *_celery("beat"), "--schedule", str(schedule), skew=skew)
     return made

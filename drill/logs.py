@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ from drill.saboteur import Outages
 
 _WORD = re.compile(r"[A-Za-z0-9_.~-]{12,}")
 _TRACEBACK = b"Traceback (most recent call last)"
+# A worker that tells of its own end has told the reason before, and its tasks finish first: this
+# may come long after whatever it ends for.
+_AFTERMATH = re.compile("celery.bootsteps Error on stopping")
 _SHOWN = 3
 
 
@@ -37,24 +41,28 @@ def tracebacks_in(log: Path, watch: Watch, outages: Outages, *whats: str) -> Ite
     shown = 0
     while offset >= 0 and shown < _SHOWN:
         began, ended = watch.written_between(log, offset)
-        if not outages.cover(began, ended, *whats) and not _is_aftermath(content, offset):
+        head, traceback = _told_at(content, offset)
+        if not outages.cover(began, ended, *whats) and not _AFTERMATH.search(head):
             shown += 1
-            yield Breach("traceback", log.name, _error_in(content[offset : offset + 20_000]))
+            yield Breach("traceback", log.name, _error_in(traceback))
         offset = content.find(_TRACEBACK, offset + 1)
 
 
-def _is_aftermath(content: bytes, offset: int) -> bool:
-    """Whether a worker tells of its own end, for which it told the reason before.
+def _told_at(content: bytes, offset: int) -> tuple[str, str]:
+    """The line of the log that a traceback belongs to, and the traceback; of either format."""
+    start, end = content.rfind(b"\n", 0, offset) + 1, content.find(b"\n", offset)
+    line = content[start : end if end >= 0 else None].decode(errors="replace")
+    if line.startswith("{"):
+        record = json.loads(line)
+        return f"{record['logger']} {record['message']}", record["exception"]
+    before = content[max(0, offset - 50_000) : offset].decode(errors="replace")
+    heads = re.findall(r"^\S.*$", before, re.MULTILINE)
+    return heads[-1] if heads else "", content[offset : offset + 20_000].decode(errors="replace")
 
-    Its tasks finish first, so that this may come long after whatever it ends for.
-    """
-    heads = re.findall(rb"^\S.*$", content[max(0, offset - 50_000) : offset], re.MULTILINE)
-    return bool(heads) and b"celery.bootsteps Error on stopping" in heads[-1]
 
-
-def _error_in(traceback: bytes) -> str:
+def _error_in(traceback: str) -> str:
     """The exception's own line, and where it came from; the log may have set both in."""
-    first, *lines = traceback.decode(errors="replace").splitlines()
+    first, *lines = traceback.splitlines()
     is_set_in = any(line.startswith("      File ") for line in lines[:1])
     lines = [line.removeprefix("    ") for line in lines] if is_set_in else lines
     places: list[str] = []

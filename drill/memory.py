@@ -62,6 +62,7 @@ class Person:
     withdrawals: list[Withdrawal] = field(default_factory=list)
     gave_up: str = ""
     """What could not be had in all the time a person is willing to try."""
+    gave_up_at: float = NEVER
 
     def click(self, submission: str, *, at: float, is_consent: bool) -> Click:
         """The click with this number, new or known."""

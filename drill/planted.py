@@ -102,6 +102,24 @@ BUGS: tuple[Bug, ...] = (
         ("flows/withdrawal.py", "state__in=[State.STARTED, State.OPEN]", "state__in=[]"),
     ),
     bug(
+        "a withdrawal is written down",
+        "left",
+        (
+            "flows/withdrawal.py",
+            "Consent.objects.filter(podero_user=customer).withdraw(at=now)",
+            "Consent.objects.none().withdraw(at=now)",
+        ),
+    ),
+    bug(
+        "what Podero has removed is not due any more",
+        "not settled",
+        (
+            "models/removals.py",
+            '{"removed_at": at, "removal_due_at": None, "removal_tries": 0}',
+            '{"removal_tries": 0}',
+        ),
+    ),
+    bug(
         "nothing is linked under a withdrawn consent",
         "left",
         (
@@ -273,6 +291,20 @@ BUGS: tuple[Bug, ...] = (
             '            raise reply.unexpected("authentication_url")',
             'if address is None:\n            raise reply.unexpected("authentication_url")',
         ),
+    ),
+    bug(
+        "nobody asks for a page in vain",
+        "gave up",
+        (
+            "views/leave.py",
+            "devices = list(Device.objects.for_customer(customer).present()",
+            "devices = list(Device.objects.for_customer(customer).presnt()",
+        ),
+    ),
+    bug(
+        "background work ends without an error",
+        "traceback",
+        ("flows/expiry.py", "lambda: oldest.mark_expired(", "lambda: oldest.mark_expird("),
     ),
     bug(
         "no page fails while the database is up",

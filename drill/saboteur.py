@@ -133,7 +133,11 @@ class Saboteur:
 
     def _kill_web_worker(self, blow: Blow) -> None:
         rng = random.Random(blow.seed)
-        rng.choice(self.app.of("web")).kill_a_child(rng)
+        servers = self.app.of("web")
+        for server in rng.sample(servers, len(servers)):
+            if server.kill_a_child(rng):
+                return
+        raise OSError("no web process to kill")
 
     def _kill(self, kind: str, blow: Blow) -> None:
         part = random.Random(blow.seed).choice(self.app.of(kind))

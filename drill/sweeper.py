@@ -62,6 +62,10 @@ def unsettled() -> dict[str, int]:
         "devices in doubt": devices.filter(
             is_optimization_in_doubt=True, is_optimization_wanted=False
         ).count(),
+        "removals": sum(
+            rows.filter(removal_due_at__lte=now).count()
+            for rows in (devices, models.PoderoUser.objects)
+        ),
         "claims": sum(claimed),
     }
     return {name: number for name, number in told.items() if number}

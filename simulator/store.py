@@ -30,6 +30,7 @@ class Store:
         self.cues: dict[str, Cue] = {}
         self.relogins: dict[str, Relogin] = {}
         self.tokens: dict[str, float] = {}
+        self.issued_tokens: list[str] = []
         self._devices_of: dict[str, list[str]] = {}
         self._cues_of: dict[str, list[str]] = {}
         self._live_emails: dict[str, str] = {}
@@ -44,6 +45,7 @@ class Store:
             del self.tokens[old]
         token = secrets.token_urlsafe(32).replace("-", "a").replace("_", "b")[:30]
         self.tokens[token] = now + seconds
+        self.issued_tokens.append(token)
         return token
 
     def is_token_valid(self, token: str) -> bool:

@@ -56,8 +56,9 @@ FIGURES = (
         is_more_better=False,
         measure=pages.while_podero_is_slow,
         bound=(
-            "Sharing the cores and Python's lock with the presses; the worse of the two pages counts. No page waits for Podero, since half of "
-            "the threads never do. The median barely moves; the 95th percentile of a page of a few "
+            "Sharing the cores and Python's lock with the presses; the worse of the two pages counts. No page "
+            "waits for Podero, since half of the threads never do. Each call is given up after 8 s; then the breaker "
+            "opens, and who presses is told so at once. The median barely moves; the 95th percentile of a page of a few "
             "milliseconds is mostly a page that came while a press was being worked on."
         ),
     ),

@@ -21,7 +21,8 @@ _ABOUT = """# Benchmarks
 Written by `make bench ARGS=--write`; `scripts/bench/` says how each figure is measured. All of them
 are ratios within one run, because machines differ and have moods: our time, or what we get done,
 beside a yardstick that sees the same machine at the same time. The simulator of Podero, the
-databases and the customers share the cores with what is measured.
+databases and the customers share the cores with what is measured. PostgreSQL runs with its own
+defaults, so that each commit waits for the disk.
 """
 
 

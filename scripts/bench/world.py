@@ -26,7 +26,7 @@ class World:
     """Servers that are there for the whole run, and apps that come and go."""
 
     def __init__(self) -> None:
-        self.postgres = servers.start_postgres()
+        self.postgres = servers.start_postgres(is_durable=True)
         self.redis = servers.start_redis()
         self.simulator = start_simulator()
         self._databases: dict[str, str] = {}

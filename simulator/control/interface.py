@@ -32,6 +32,7 @@ def state() -> Response:
         body = running.store.as_dict() | {
             "settings": running.settings.as_dict(),
             "live_tokens": len(running.store.tokens),
+            "issued_tokens": list(running.store.issued_tokens),
         }
         for entry in body["sessions"]:
             entry["is_expired"] = running.store.sessions[entry["id"]].is_expired

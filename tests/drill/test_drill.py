@@ -33,7 +33,7 @@ def test_small_drill_ends_without_a_breach() -> None:
         if find_program(program) is None:
             missing(f"no {program}")
 
-    done = run("drill", "--seed", "1", "--seconds", "40", "--attempts", "120", seconds=600)
+    done = run("drill", "--seed", "1", "--seconds", "120", "--attempts", "360", seconds=800)
 
     assert done.returncode == 0, done.stdout
     assert "No breach." in done.stdout
