@@ -28,12 +28,14 @@ def swept(seconds: float) -> dict[str, int]:
     while True:
         call_command("sweep", stdout=sys.stderr)
         left = unsettled()
-        if left.keys() <= {WAITING} or time.monotonic() > ends_at:
+        if left.keys() <= WAITING or time.monotonic() > ends_at:
             return left
         time.sleep(0.5)
 
 
-WAITING = "attempts unfinished"
+# Both may have to wait for the end of a form.
+UNFINISHED, REMOVALS = "attempts unfinished", "removals"
+WAITING = {UNFINISHED, REMOVALS}
 
 
 def unsettled() -> dict[str, int]:
@@ -50,7 +52,7 @@ def unsettled() -> dict[str, int]:
         for rows in (attempts, devices, models.PoderoUser.objects)
     ]
     told = {
-        WAITING: attempts.filter(state__in=states.UNFINISHED).count(),
+        UNFINISHED: attempts.filter(state__in=states.UNFINISHED).count(),
         "attempts due": attempts.due(*states.AWAITING_DEVICE, states.State.RETURNED, now=now)
         .filter(podero_id__isnull=False)
         .count(),
@@ -62,7 +64,7 @@ def unsettled() -> dict[str, int]:
         "devices in doubt": devices.filter(
             is_optimization_in_doubt=True, is_optimization_wanted=False
         ).count(),
-        "removals": sum(
+        REMOVALS: sum(
             rows.filter(removal_due_at__lte=now).count()
             for rows in (devices, models.PoderoUser.objects)
         ),
