@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from drill.audit import Breach
@@ -52,9 +53,11 @@ def _told_at(content: bytes, offset: int) -> tuple[str, str]:
     """The line of the log that a traceback belongs to, and the traceback; of either format."""
     start, end = content.rfind(b"\n", 0, offset) + 1, content.find(b"\n", offset)
     line = content[start : end if end >= 0 else None].decode(errors="replace")
-    if line.startswith("{"):
+    # A process that is killed may leave half a line.
+    with suppress(ValueError):
         record = json.loads(line)
-        return f"{record['logger']} {record['message']}", record["exception"]
+        said = f"{record['logger']} {record['message']}"
+        return said, record.get("exception") or said.partition("Traceback")[2]
     before = content[max(0, offset - 50_000) : offset].decode(errors="replace")
     heads = re.findall(r"^\S.*$", before, re.MULTILINE)
     return heads[-1] if heads else "", content[offset : offset + 20_000].decode(errors="replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,19 @@ def test_traceback_is_told_by_its_error_and_its_place(tmp_path: Path) -> None:
 
     assert found_in(tmp_path / "log", RAISED) == said
     assert found_in(tmp_path / "log", set_in("celery.app.trace Task raised unexpected")) == said
+
+
+def test_traceback_is_found_in_json_lines_too(tmp_path: Path) -> None:
+    line = {"logger": "celery.app.trace", "message": "Task raised", "exception": RAISED}
+    whole = json.dumps(line) + "\n"
+
+    said = ['ValueError: it broke (File "onboarding/flows/sweep.py", line 1, in sweep)']
+    assert found_in(tmp_path / "log", whole) == said
+    assert len(found_in(tmp_path / "log", whole[:-20])) == 1
+    told = {**line, "message": f"it broke: {RAISED}", "exception": None}
+    assert len(found_in(tmp_path / "log", json.dumps(told))) == 1
+    ending = {**line, "logger": "celery.bootsteps", "message": "Error on stopping Hub"}
+    assert found_in(tmp_path / "log", json.dumps(ending)) == []
 
 
 def test_outage_of_a_server_explains_what_was_written_soon_after(tmp_path: Path) -> None:

@@ -244,6 +244,26 @@ def test_customers_whom_podero_has_lost_keep_nobody_else_from_being_refreshed(
     assert Device.objects.get(podero_user=customer.podero_user).checked_at >= later
 
 
+def test_who_cannot_be_answered_goes_to_the_end_of_the_line(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    for _ in range(UNANSWERED_LIMIT):
+        link_a_device(Customer(make_customer()), simulator)
+    link_a_device(customer, simulator)
+    simulator.control.arm("list_devices", "http_500", count=-1)
+    later = timezone.now() + timedelta(minutes=20)
+
+    sweep(client=podero_client(), now=later)
+    customer.podero_user.refresh_from_db()
+    asked_at = customer.podero_user.devices_asked_at
+    assert asked_at is None or asked_at < later
+
+    sweep(client=podero_client(), now=later + timedelta(minutes=1))
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.devices_asked_at is not None
+    assert customer.podero_user.devices_asked_at > later
+
+
 def test_one_answer_that_a_device_is_gone_is_not_believed_when_somebody_leaves(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
