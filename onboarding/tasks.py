@@ -203,7 +203,7 @@ def forget_what_ran_out(**_later: Any) -> None:
     handoff.forget_used(now=now)
     throttling.forget_old_tallies(now=now)
     sign_in_failures.forget_old_failures(now=now)
-    expiry.forget_ended_sign_ins(now=now)
+    expiry.forget_ended_sign_ins()
 
 
 @shared_task(name="onboarding.erase_what_is_over")

@@ -164,6 +164,6 @@ def sweep(
         "hand-offs forgotten": handoff.forget_used(now=clock()),
         "refusals forgotten": throttling.forget_old_tallies(now=clock())
         + sign_in_failures.forget_old_failures(now=clock()),
-        "sign-ins forgotten": expiry.forget_ended_sign_ins(now=clock()),
+        "sign-ins forgotten": expiry.forget_ended_sign_ins(),
         "rows erased": retention.erase_what_is_over(now=clock()),
     }
