@@ -51,6 +51,8 @@ def unsettled() -> dict[str, int]:
         rows.exclude(claimed_at=None).count()
         for rows in (attempts, devices, models.PoderoUser.objects)
     ]
+    # What Podero refused to remove is left to staff, and its user with it.
+    given_up = devices.filter(removal_wanted_at__isnull=False, removed_at=None, removal_due_at=None)
     told = {
         UNFINISHED: attempts.filter(state__in=states.UNFINISHED).count(),
         "attempts due": attempts.due(*states.AWAITING_DEVICE, states.State.RETURNED, now=now)
@@ -64,10 +66,10 @@ def unsettled() -> dict[str, int]:
         "devices in doubt": devices.filter(
             is_optimization_in_doubt=True, is_optimization_wanted=False
         ).count(),
-        REMOVALS: sum(
-            rows.filter(removal_due_at__lte=now).count()
-            for rows in (devices, models.PoderoUser.objects)
-        ),
+        REMOVALS: devices.filter(removal_due_at__lte=now).count()
+        + models.PoderoUser.objects.filter(removal_due_at__lte=now)
+        .exclude(pk__in=given_up.values("podero_user"))
+        .count(),
         "claims": sum(claimed),
     }
     return {name: number for name, number in told.items() if number}

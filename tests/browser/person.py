@@ -239,7 +239,8 @@ class Person:
     def hears_from_podero(self) -> None:
         """Let the time pass after which devices are read again in the background."""
         self.app.sql(
-            "UPDATE onboarding_device SET checked_at = '2026-01-01 00:00:00'"
+            "UPDATE onboarding_device SET checked_at = '2026-01-01 00:00:00',"
+            " asked_about_at = '2026-01-01 00:00:00'"
             " WHERE podero_user_id IN"
             " (SELECT id FROM onboarding_poderouser WHERE external_user_id = ?)",
             self.customer.number,
