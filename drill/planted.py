@@ -111,12 +111,12 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     bug(
-        "what Podero has removed is not due any more",
+        "what Podero refuses again and again is left to staff",
         "not settled",
         (
-            "models/removals.py",
-            '{"removed_at": at, "removal_due_at": None, "removal_tries": 0}',
-            '{"removal_tries": 0}',
+            "flows/removal.py",
+            "due_at=None if is_refusal and refusals >= MAX_REFUSALS else when",
+            "due_at=when",
         ),
     ),
     bug(
