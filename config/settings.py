@@ -264,10 +264,7 @@ PODERO_CALLS_PER_SECOND = env.whole_number(
 )
 # Twice this is the longest press, and no longer than a web process is given to end.
 PODERO_TIMEOUT_SECONDS = env.whole_number(
-    "PODERO_TIMEOUT_SECONDS",
-    default=8,
-    at_least=1,
-    at_most=10,
+    "PODERO_TIMEOUT_SECONDS", default=8, at_least=1, at_most=10
 )
 ONBOARDING_ACTIVATION = env.choice(
     "ONBOARDING_ACTIVATION", choices=["after_return", "immediately"], default="after_return"

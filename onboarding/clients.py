@@ -189,7 +189,8 @@ def place_in_line(*, at_most_seconds: float | None = None) -> Iterator[podero.Po
     if not _places.acquire(blocking=False):
         raise TooManyWaiting
     try:
-        with podero.within(longest_wait() if at_most_seconds is None else at_most_seconds):
+        longest = longest_wait()
+        with podero.within(longest if at_most_seconds is None else min(at_most_seconds, longest)):
             yield podero_client()
     finally:
         _places.release()

@@ -21,9 +21,12 @@ def subject() -> Mapping[str, str]:
 
 def subject_of(error: BaseException | None) -> Mapping[str, str]:
     """What was being worked on when an error was raised that is told of only later, by others."""
-    while error is not None:
+    seen: set[int] = set()
+    # What raises an error from itself has made a ring.
+    while error is not None and id(error) not in seen:
         if noted := error.__dict__.get("log_subject"):
             return dict(noted)
+        seen.add(id(error))
         error = error.__cause__ or error.__context__
     return {}
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar, cast
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Model, QuerySet
 
 logger = logging.getLogger(__name__)
@@ -76,14 +76,18 @@ def take_up_each(
             taken += 1
             try:
                 unanswered = 0 if act(row, clock()) else unanswered + 1
-            except (OperationalError, InterfaceError):
-                raise
-            except Exception:
+            except Exception as error:
                 failed += 1
-                if failed == FAILED_LIMIT:
+                if failed == FAILED_LIMIT or _is_database_away(error):
                     raise
                 logger.exception("Row could not be worked on")
     return taken
+
+
+def _is_database_away(error: Exception) -> bool:
+    """Whether it is; one that answers has only given up on a row that another process holds."""
+    is_told = isinstance(error, OperationalError | InterfaceError)
+    return is_told and not connection.is_usable()
 
 
 def repeat(batch: Callable[[], int], *, seconds: float = PASS_SECONDS) -> int:

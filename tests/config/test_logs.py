@@ -168,6 +168,16 @@ def test_error_is_told_with_what_it_broke_in_by_whoever_tells_of_it_later(
     assert "0E1F0000" not in shape.format(record("another one"))
 
 
+def test_error_that_is_its_own_cause_is_told_like_any_other() -> None:
+    error = ValueError("ring")
+    error.__cause__ = RuntimeError()
+    error.__cause__.__cause__ = error
+
+    line = LineFormatter().format(record("it broke", exc_info=(ValueError, error, None)))
+
+    assert "ring" in line
+
+
 def test_format_is_chosen_by_name() -> None:
     assert formatter("json") == {"()": "config.logs.JsonLines"}
     assert formatter("line")["()"] == "config.logs.LineFormatter"

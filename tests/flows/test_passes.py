@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.models import QuerySet
 
 from onboarding.flows import passes
@@ -119,7 +119,23 @@ def test_what_goes_wrong_with_many_rows_ends_the_pass_and_is_raised() -> None:
     assert len(taken) == passes.FAILED_LIMIT
 
 
-def test_database_that_is_away_ends_the_pass_at_once() -> None:
+def test_row_that_another_process_holds_is_passed_over() -> None:
+    """As a database tells that answers everything else."""
+    for minutes in range(3):
+        make_due(minutes)
+    taken: list[int] = []
+
+    def act(row: OnboardingSession, _at: datetime) -> bool:
+        taken.append(row.pk)
+        if len(taken) == 1:
+            raise OperationalError
+        return True
+
+    assert passes.take_up_each(due(), act, now=NOW) == 3
+
+
+def test_database_that_is_away_ends_the_pass_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
     for minutes in range(3):
         make_due(minutes)
     taken: list[int] = []
