@@ -157,7 +157,7 @@ def _record_failure(wish: ChargeWish, error: podero.PoderoError, *, now: datetim
     code = failures.code_of(error)
     logger.warning(
         "Charging could not be asked for",
-        extra={"device": wish.device.reference, "failure_code": code.value},
+        extra={"failure_code": code.value},
     )
     if not error.is_retryable:
         _record_answer(wish, Answer.REFUSED, now=now)

@@ -129,7 +129,7 @@ def _record_not_switched(
             )
     logger.warning(
         "Optimization could not be switched",
-        extra={"device": device.reference, "failure_code": code},
+        extra={"failure_code": code},
     )
 
 

@@ -238,7 +238,7 @@ def _record_device_not_removed(device: Device, error: podero.PoderoError, *, now
             )
     logger.warning(
         "Device could not be removed",
-        extra={"device": device.reference, "endpoint": error.endpoint, "status": error.status},
+        extra={"endpoint": error.endpoint, "status": error.status},
     )
 
 
@@ -250,7 +250,7 @@ def _record_customer_not_removed(
             _record_not_removed(customer, error, now=now)
     logger.warning(
         "Podero user could not be removed",
-        extra={"customer": customer.reference, "endpoint": error.endpoint, "status": error.status},
+        extra={"endpoint": error.endpoint, "status": error.status},
     )
 
 

@@ -67,7 +67,7 @@ def _record_not_told(device: Device, error: podero.PoderoError, *, now: datetime
         return True
     logger.warning(
         "Savings could not be fetched",
-        extra={"device": device.reference, "failure_code": failures.code_of(error).value},
+        extra={"failure_code": failures.code_of(error).value},
     )
     _still_wanted(device).update(savings_due_at=now + ASK_AGAIN_SOON)
     return False
