@@ -33,9 +33,10 @@ def swept(seconds: float) -> dict[str, int]:
         time.sleep(0.5)
 
 
-# Both may have to wait for the end of a form.
+# These may have to wait: for the end of a form, or for their next try.
 UNFINISHED, REMOVALS = "attempts unfinished", "removals"
-WAITING = {UNFINISHED, REMOVALS}
+TO_SWITCH, IN_DOUBT = "devices to switch", "devices in doubt"
+WAITING = {UNFINISHED, REMOVALS, TO_SWITCH, IN_DOUBT}
 
 
 def unsettled() -> dict[str, int]:
@@ -58,12 +59,13 @@ def unsettled() -> dict[str, int]:
         "attempts due": attempts.due(*states.AWAITING_DEVICE, states.State.RETURNED, now=now)
         .filter(podero_id__isnull=False)
         .count(),
+        "devices due": devices.due(now=now).count(),
         # What Podero has lost cannot be switched on, and is tried for a month.
-        "devices to switch": devices.filter(missing_since=None)
+        TO_SWITCH: devices.filter(missing_since=None)
         .exclude(is_optimization_wanted=F("is_optimization_active"))
         .exclude(next_try_at=None)
         .count(),
-        "devices in doubt": devices.filter(
+        IN_DOUBT: devices.filter(
             is_optimization_in_doubt=True, is_optimization_wanted=False
         ).count(),
         REMOVALS: devices.filter(removal_due_at__lte=now).count()
