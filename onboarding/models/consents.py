@@ -104,6 +104,9 @@ class Consent(AppendOnly):
                 condition=models.Q(withdrawn_at__isnull=False),
                 name="consent_withdrawn",
             ),
+            models.Index(
+                fields=["given_at"], condition=models.Q(withdrawn_at=None), name="consent_living"
+            ),
         )
         constraints = (
             models.CheckConstraint(

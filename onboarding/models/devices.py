@@ -212,6 +212,17 @@ class Device(Removable, Claimable):
                 name="device_claimed",
             ),
             models.Index(
+                fields=["missing_since"],
+                condition=Q(missing_since__isnull=False),
+                name="device_missing",
+            ),
+            models.Index(
+                fields=["linked_at"], condition=Q(confirmed_at=None), name="device_unconfirmed"
+            ),
+            models.Index(
+                fields=["removed_at"], condition=Q(removed_at__isnull=False), name="device_removed"
+            ),
+            models.Index(
                 fields=["podero_user"],
                 condition=Q(confirmed_at__isnull=False, is_holder_proven=False),
                 name="device_by_a_word",

@@ -18,6 +18,11 @@ from onboarding.podero import zones
 if TYPE_CHECKING:
     from onboarding.models.consents import Consent
 
+# A user at Podero whom Podero was never asked to let go.
+KEPT_BY_PODERO = Q(removal_wanted_at=None) & (
+    Q(podero_id__isnull=False) | Q(is_creation_in_doubt=True)
+)
+
 
 class PoderoUserQuerySet(models.QuerySet["PoderoUser"]):
     def hold(self, pk: int) -> PoderoUser:
@@ -94,6 +99,8 @@ class PoderoUser(Removable, Claimable):
                 condition=models.Q(claimed_at__isnull=False),
                 name="customer_claimed",
             ),
+            models.Index(fields=["created_at"], condition=KEPT_BY_PODERO, name="customer_kept"),
+            models.Index(fields=["created_at"], condition=~KEPT_BY_PODERO, name="customer_let_go"),
         )
 
     def __str__(self) -> str:

@@ -95,11 +95,11 @@ FIGURES = (
         is_more_better=False,
         measure=upkeep.growth,
         bound=(
-            "Calls to the simulator and the work per row, and of the sweep among a million the erasure in it, which "
-            "the beat does once an hour: of its statements two read all devices (whose customer has left or that were "
-            "removed long ago, 0.8 s; that Podero has not known for long or that nobody calls theirs, 1.0 s), and those "
-            "that look for customers of whom nothing is left read all of these (0.3 s). All else finds its rows by index. "
-            "Measured without latency at Podero, so that nothing hides it; the worse of the two counts."
+            "Calls to the simulator and the work per row, which are the same: every statement finds its rows by an index. "
+            "In the sweep is the hourly erasure, for which nothing is old enough here. Where the rows of most customers are "
+            "older than they are kept for, but held up by a device that is still optimized, three of its statements go through "
+            "all of these: 1.2 s an hour of 600,000 such customers, once, on this machine. Measured without latency at "
+            "Podero, so that nothing hides it; the worse of the two counts."
         ),
     ),
 )
