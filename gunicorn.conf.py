@@ -25,6 +25,10 @@ threads = int(os.environ.get("WEB_THREADS") or max(80 // workers, 2))
 # What the settings take half of.
 os.environ["WEB_THREADS"] = str(threads)
 
+# Connections that a process holds, those that wait for a thread included. With those to the
+# database and to Podero they fit into the 1024 files that a process may open unless told otherwise.
+worker_connections = 400
+
 timeout = 30
 graceful_timeout = 20
 # Longer than nginx keeps an idle connection to us (60 s), so that it is never us who hang up on

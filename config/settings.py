@@ -104,6 +104,10 @@ if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}"),
 }
+# No page and no batch takes so long; a migration of a large table may, with 0 for no limit.
+DATABASE_STATEMENT_SECONDS = env.whole_number(
+    "DATABASE_STATEMENT_SECONDS", default=60, at_least=0, at_most=86400
+)
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     # Writers queue up for the busy timeout instead of failing when a read becomes a write.
@@ -122,6 +126,7 @@ else:
             for name, value in {
                 "lock_timeout": "15s",
                 "idle_in_transaction_session_timeout": "60s",
+                "statement_timeout": f"{DATABASE_STATEMENT_SECONDS}s",
                 "tcp_keepalives_idle": 10,
                 "tcp_keepalives_interval": 5,
                 "tcp_keepalives_count": 3,

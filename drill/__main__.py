@@ -98,7 +98,7 @@ def main() -> int:
 def enough(plan: Plan, attempts: int) -> float:
     """How many attempts make a run count. A short one may find Podero shut for most of its time,
     and then nobody gets to a second attempt."""
-    return attempts * (0.9 if plan.seconds >= LONG else 0.7)
+    return attempts * (1.0 if plan.seconds >= LONG else 0.7)
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
@@ -182,6 +182,10 @@ def own_faults(
 ) -> list[Breach]:
     found = [Breach("the drill itself", "saboteur", text) for text in saboteur.failures]
     found += [Breach("the drill itself", "customers", text) for text in fleet.errors[:10]]
+    struck = sum(saboteur.struck.values()) + len(saboteur.failures)
+    if struck < len(saboteur.plan.blows):
+        text = f"struck {struck} of {len(saboteur.plan.blows)} times"
+        found.append(Breach("the drill itself", "saboteur", text))
     if left:
         found.append(Breach("the drill itself", "customers", f"{left} stories were not finished"))
     if unsettled:

@@ -138,13 +138,14 @@ def nothing_is_lost(evidence: Evidence) -> Iterator[Breach]:
 
 
 def one_attempt_per_click(evidence: Evidence) -> Iterator[Breach]:
-    made: Counter[str] = Counter()
+    made = Counter(attempt["submission"] for attempt in evidence.attempts.values())
     for attempt in evidence.attempts.values():
-        made[evidence.person(attempt).number] += 1
+        clicks = {click.submission for click in evidence.person(attempt).clicks}
+        if attempt["submission"] not in clicks:
+            yield Breach("doubled", attempt["reference"], "no click of its customer's made it")
+        elif made[attempt["submission"]] > 1:
+            yield Breach("doubled", attempt["reference"], "another came from the same click")
     for person in evidence.people:
-        if made[person.number] > len(person.clicks):
-            text = f"{made[person.number]} attempts from {len(person.clicks)} clicks"
-            yield Breach("doubled", person.number, text)
         for click in person.clicks:
             if click.is_consent and len(set(click.sessions)) > 1:
                 yield Breach("doubled", person.number, "one click opened two forms")
@@ -176,6 +177,8 @@ def every_attempt_is_right(evidence: Evidence) -> Iterator[Breach]:
         # Two attempts of one customer may have found the same device: whose it is, nobody says.
         if state == "linked" and attempt["podero_user_id"] not in owners:
             yield Breach("wrong", reference, "linked, but its customer has no device")
+        elif state == "linked" and linked and not evidence.device_rows.keys() & set(linked):
+            yield Breach("wrong", reference, "linked, but no device of its form is on record")
         if consent["withdrawn_at"] is None:
             if None in rows:
                 yield Breach("wrong", reference, f"{state}, but its device is not on record")
@@ -247,6 +250,8 @@ def one_podero_user_each(evidence: Evidence) -> Iterator[Breach]:
         ids = living.pop(number, [])
         if len(ids) > 1:
             yield Breach("two users", number, f"Podero has {len(ids)} users for this customer")
+        elif ids and customer["removed_at"] is not None:
+            yield Breach("two users", number, "the user was removed, and Podero has another")
         elif ids and customer["podero_id"] not in (None, *ids):
             known = {user["id"] for user in evidence.podero["users"]}
             if customer["podero_id"] not in known:
@@ -355,7 +360,7 @@ def who_stays_is_optimized(evidence: Evidence) -> Iterator[Breach]:
         row = evidence.device_rows.get(device["id"])
         session = evidence.session_of_device.get(device["id"])
         attempt = evidence.attempt_of_session.get(session["id"]) if session else None
-        if row is None or attempt is None:
+        if row is None or session is None or attempt is None:
             continue
         is_on = bool(device["fields"]["is_smart_optimization_active"])
         if is_on != bool(row["is_optimization_wanted"]):
@@ -370,20 +375,31 @@ def who_stays_is_optimized(evidence: Evidence) -> Iterator[Breach]:
         )
         if was_confirmed and not is_on:
             yield Breach("forgotten", _reference(evidence, row), "confirmed, but off at Podero")
-        if _was_brought_back(evidence, row, attempt) and not is_on:
+        if not is_on and _was_brought_back(evidence, row, session, attempt):
             yield Breach("forgotten", _reference(evidence, row), "brought back, but off at Podero")
 
 
-def _was_brought_back(evidence: Evidence, row: Row, attempt: Row) -> bool:
-    """Whether the browser that left came back naming the device, and no other browser ever came."""
-    own = [
-        each
-        for each in evidence.attempts.values()
-        if each["podero_user_id"] == attempt["podero_user_id"]
+def _was_brought_back(evidence: Evidence, row: Row, session: Row, attempt: Row) -> bool:
+    """Whether the browser that left came back naming the device, and no other browser ever came.
+
+    That is for the person to say: an app that loses returns knows of none. A device that a look
+    had found before is asked about.
+    """
+    person = evidence.person(attempt)
+    came = [
+        back
+        for back in person.returns
+        if back.session == session["id"] and back.is_success and back.is_answered
     ]
-    is_named = attempt["returned_device_id"] == row["podero_id"]
-    is_matched = row["attempt_id"] == attempt["id"] and attempt["is_return_matched"] and is_named
-    return is_matched and all(each["foreign_return_at"] is None for each in own)
+    if row["attempt_id"] != attempt["id"] or not came or came[0].device != row["podero_id"]:
+        return False
+    was_found_before = any(
+        event["state_after"] == "linked"
+        and event["state_before"] != "returned"
+        and evidence.earliest(event["at"]) < came[0].went_at + TOLERANCE
+        for event in filter(_is_move, evidence.events[attempt["id"]])
+    )
+    return not was_found_before and all(back.is_same_browser for back in person.returns)
 
 
 def _both_agree_on_withdrawal(evidence: Evidence) -> Iterator[Breach]:

@@ -69,7 +69,8 @@ class World:
 
     def new_person(self, story: str) -> Person:
         with self._lock:
-            number = f"K{self.seed}-{len(self.people) + 1}"
+            # Long enough to be told from other numbers in a log.
+            number = f"K{self.seed}-{len(self.people) + 1:010}"
             person = Person(number, f"{number.lower()}@{EMAIL_DOMAIN}", story)
             self.people.append(person)
         return person
@@ -141,9 +142,6 @@ class Customer:
 
     def hang_up(self) -> None:
         self.browser.hang_up()
-        self.world.keys.update(
-            value for name, value in self.browser.cookies.items() if name == "sessionid"
-        )
 
     # --- With patience -------------------------------------------------------------------------
 
@@ -164,6 +162,9 @@ class Customer:
             except NoAnswer:
                 self.world.count("no answer")
             else:
+                # Of each browser, and each sign-in.
+                if "sessionid" in browser.cookies:
+                    self.world.keys.add(browser.cookies["sessionid"])
                 if page.status < 500:
                     return page
             time.sleep(self.rng.uniform(0.2, 1.0))
@@ -289,7 +290,8 @@ class Customer:
         self, way: str, session: str, *, browser: Browser | None = None, is_same: bool = True
     ) -> Page:
         """Open the address that the form led back to. `is_same`: in the browser that had left."""
-        back = Return(session, "/success/" in way, is_same, time.time())
+        named = parse_qs(urlsplit(way).query).get("device_id", [""])[0]
+        back = Return(session, "/success/" in way, is_same, time.time(), named)
         self.person.returns.append(back)
         page = self.ask("GET", way, browser=browser)
         back.is_answered = bool(page.location)

@@ -15,6 +15,9 @@ from drill.memory import Person
 from drill.saboteur import Outages
 from tests.simulator.launch import RunningSimulator
 
+# A worker whose broker has gone lets its tasks finish first.
+ENDING_SECONDS = 90.0
+
 
 @dataclass
 class Examined:
@@ -45,12 +48,19 @@ def examine(
     kept = {"facts": facts, "podero": podero, "people": [asdict(each) for each in world.people]}
     (app.folder / f"{app.name}-evidence.json").write_text(json.dumps(kept))
     found = audit(evidence)
-    keys = world.keys | _keys_at_podero(podero)
+    keys = world.keys | _keys_at_podero(podero) | {person.number for person in world.people}
     words = {app.env["PODERO_CLIENT_SECRET"], app.env["HANDOFF_SECRET"], app.env["SECRET_KEY"]}
     for log in filter(lambda log: log.exists(), [*app.logs(), *server_logs]):
         found += logs.keys_in(log, keys, words | {FAMILY_NAME})
     for log in filter(lambda log: log.exists(), app.logs()):
         found += logs.tracebacks_in(log, watch, outages, *excuses)
+        found += logs.crashes_in(log)
+    found += [
+        Breach("ended by itself", name, "while nothing was down that it needs")
+        for name, part in app.parts.items()
+        for moment in part.deaths
+        if not outages.cover(moment - ENDING_SECONDS, moment, *excuses)
+    ]
     found += [
         Breach("gave up", person.number, f"waited for {person.gave_up} in vain")
         for person in world.people
@@ -98,7 +108,7 @@ def tell(app: Installation, world: World, evidence: Evidence, played: float) -> 
         "people who gave up": sum(bool(person.gave_up) for person in world.people),
         "answers": ", ".join(f"{number} {what}" for what, number in sorted(world.seen.items())),
         "ended by themselves": ", ".join(
-            f"{name} {part.deaths} times" for name, part in app.parts.items() if part.deaths
+            f"{name} {len(part.deaths)} times" for name, part in app.parts.items() if part.deaths
         )
         or "none",
     }  # fmt: skip

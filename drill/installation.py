@@ -40,8 +40,8 @@ class Part:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     is_wanted: bool = False
-    deaths: int = 0
-    """How often it ended although nobody had killed it."""
+    deaths: list[float] = field(default_factory=list)
+    """Real moments at which it had ended although nobody had killed it."""
 
     def start(self) -> None:
         self.process = spawn(self.command, log=self.log, cwd=ROOT, env=self.env)
@@ -304,7 +304,7 @@ class Watch:
 
     def _look_at(self, part: Part, installation: str, *, is_sampled: bool) -> None:
         if part.is_dead():
-            part.deaths += 1
+            part.deaths.append(time.time())
             part.start()
         if is_sampled:
             for size in part.kilobytes():

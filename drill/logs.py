@@ -18,6 +18,14 @@ _TRACEBACK = b"Traceback (most recent call last)"
 # A worker that tells of its own end has told the reason before, and its tasks finish first: this
 # may come long after whatever it ends for.
 _AFTERMATH = re.compile("celery.bootsteps Error on stopping")
+# Of what a server that is away makes others tell.
+_OF_AN_OUTAGE = re.compile(
+    r"\b(?:OperationalError|InterfaceError|\w*ConnectionError|Connection\w+Error|BrokenPipeError"
+    r"|TimeoutError|No space left on device|database or disk is full|disk I/O error|File too large)\b"
+)
+_CRASH = re.compile(r"Worker \(pid:\d+\) (was sent SIG(?!KILL)\w+|exited with code [1-9]\d*)")
+# Where the next record begins, in a log whose lines begin with the time.
+_RECORD = re.compile(r"^(?:\d{4}-|\[\d{4}-|\{)", re.MULTILINE)
 _SHOWN = 3
 
 
@@ -36,31 +44,47 @@ def keys_in(log: Path, keys: set[str], words: set[str]) -> Iterator[Breach]:
 
 
 def tracebacks_in(log: Path, watch: Watch, outages: Outages, *whats: str) -> Iterator[Breach]:
-    """Breaches for tracebacks that were written while none of these servers was down."""
+    """Breaches for tracebacks that no outage of these servers explains.
+
+    It does where it was at the time, and is what the traceback tells of: others are worth a look
+    even then.
+    """
     content = log.read_bytes()
     offset = content.find(_TRACEBACK)
     shown = 0
     while offset >= 0 and shown < _SHOWN:
+        head, whole, traceback = _told_at(content, offset)
         began, ended = watch.written_between(log, offset)
-        head, traceback = _told_at(content, offset)
-        if not outages.cover(began, ended, *whats) and not _AFTERMATH.search(head):
+        is_explained = outages.cover(began, ended, *whats) and _OF_AN_OUTAGE.search(whole)
+        if not is_explained and not _AFTERMATH.search(head):
             shown += 1
             yield Breach("traceback", log.name, _error_in(traceback))
         offset = content.find(_TRACEBACK, offset + 1)
 
 
-def _told_at(content: bytes, offset: int) -> tuple[str, str]:
-    """The line of the log that a traceback belongs to, and the traceback; of either format."""
+def crashes_in(log: Path) -> Iterator[Breach]:
+    """Breaches for web processes that ended otherwise than by the saboteur's hand."""
+    for how in sorted(set(_CRASH.findall(log.read_text(errors="replace")))):
+        yield Breach("ended by itself", log.name, f"a web process {how}")
+
+
+def _told_at(content: bytes, offset: int) -> tuple[str, str, str]:
+    """What a log tells with a traceback, in either format: the first line, everything up to the next
+    record, and the traceback itself."""
     start, end = content.rfind(b"\n", 0, offset) + 1, content.find(b"\n", offset)
     line = content[start : end if end >= 0 else None].decode(errors="replace")
     # A process that is killed may leave half a line.
     with suppress(ValueError):
         record = json.loads(line)
         said = f"{record['logger']} {record['message']}"
-        return said, record.get("exception") or said.partition("Traceback")[2]
+        traceback = record.get("exception") or said.partition("Traceback")[2]
+        return said, said + traceback, traceback
     before = content[max(0, offset - 50_000) : offset].decode(errors="replace")
-    heads = re.findall(r"^\S.*$", before, re.MULTILINE)
-    return heads[-1] if heads else "", content[offset : offset + 20_000].decode(errors="replace")
+    after = content[offset : offset + 50_000].decode(errors="replace")
+    heads, upto = list(_RECORD.finditer(before)), _RECORD.search(after)
+    told = before[heads[-1].start() :] if heads else before
+    rest = after[: upto.start() if upto else None]
+    return told.partition("\n")[0], told + rest, rest
 
 
 def _error_in(traceback: str) -> str:

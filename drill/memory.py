@@ -28,6 +28,8 @@ class Return:
     is_success: bool
     is_same_browser: bool
     went_at: float
+    device: str = ""
+    """Which one the address named."""
     is_answered: bool = False
 
 

@@ -187,6 +187,7 @@ def place_in_line(*, at_most_seconds: float | None = None) -> Iterator[podero.Po
     no customer waits longer than two slow calls take, or than told.
     """
     if not _places.acquire(blocking=False):
+        metrics.note_turned_away()
         raise TooManyWaiting
     try:
         longest = longest_wait()

@@ -7,11 +7,15 @@ for some seconds; it is the same whoever is asked.
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, ParamSpec
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
@@ -22,8 +26,22 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from onboarding.models import Breaker, Device, JobRun, Mail, OnboardingSession, PoderoUser
+from onboarding.flows import devices, removal
+from onboarding.models import (
+    Breaker,
+    ChargeWish,
+    Device,
+    JobRun,
+    Mail,
+    OnboardingSession,
+    PoderoUser,
+    Reconnection,
+)
 from onboarding.states import AWAITING_DEVICE, State
+
+logger = logging.getLogger(__name__)
+
+Params = ParamSpec("Params")
 
 # More rows of a kind are not counted one by one.
 COUNTED_ROWS = 100_000
@@ -31,12 +49,20 @@ KEPT_SECONDS = 10.0
 STUCK_AFTER = 5
 BREAKER_STATES = ("closed", "open", "half_open")
 
+# Twice what all endpoints with all their outcomes take.
+ROOM_BYTES = 256 * 1024
+
 # Each process writes its own file; the registry of the process itself is not asked.
 _own = CollectorRegistry()
 _calls = Counter(
     "onboarding_podero_calls",
     "Calls to Podero; outcome is ok or why not (held_back, paced: not made).",
     ["endpoint", "outcome"],
+    registry=_own,
+)
+_turned_away = Counter(
+    "onboarding_turned_away",
+    "Presses for which all places toward Podero of the process were taken.",
     registry=_own,
 )
 _seconds = Histogram(
@@ -48,11 +74,44 @@ _seconds = Histogram(
 )
 
 
+def _if_possible(count: Callable[Params, None]) -> Callable[Params, None]:
+    """What cannot be counted, on a full disk for example, is done all the same."""
+
+    @wraps(count)
+    def counted(*args: Params.args, **kwargs: Params.kwargs) -> None:
+        try:
+            _reserve_space(settings.METRICS_DIR, os.getpid())
+            count(*args, **kwargs)
+        except OSError as error:
+            logger.warning("Could not be counted", extra={"reason": type(error).__name__})
+
+    return counted
+
+
+@_if_possible
 def note_call(endpoint: str, outcome: str, seconds: float) -> None:
     """Count one call; told by the client after each exchange."""
     _calls.labels(endpoint, outcome).inc()
     if outcome not in ("held_back", "paced"):
         _seconds.labels(endpoint).observe(seconds)
+
+
+@_if_possible
+def note_turned_away() -> None:
+    """Count one press for which there was no place toward Podero."""
+    _turned_away.inc()
+
+
+@cache
+def _reserve_space(folder: Path, process: int) -> None:
+    """See to it that a process's files have all the room that they will ever need. Raises OSError.
+
+    prometheus_client writes into them as into memory: with no room left on the disk that would not
+    be an error but the end of the process (SIGBUS).
+    """
+    for kind in ("counter", "histogram"):
+        with (folder / f"{kind}_{process}.db").open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
 
 
 def exposition() -> bytes:
@@ -97,7 +156,7 @@ def _read() -> list[Metric]:
             _stuck(),
             _jobs(),
             _breaker(timezone.now()),
-            _mails(),
+            _mails(timezone.now()),
         ]
     except DatabaseProblem:
         is_up.add_metric([], 0)
@@ -117,10 +176,9 @@ def _attempts() -> Metric:
     return gauge
 
 
-def _mails() -> Metric:
-    gauge = GaugeMetricFamily("onboarding_mails_unsent", "Mails that are still to be sent.")
-    unsent = Mail.objects.filter(sent_at=None, next_try_at__isnull=False)
-    gauge.add_metric([], _count(unsent))
+def _mails(now: datetime) -> Metric:
+    gauge = GaugeMetricFamily("onboarding_mails_due", "Mails that should have been sent by now.")
+    gauge.add_metric([], _count(Mail.objects.due(now=now)))
     return gauge
 
 
@@ -141,19 +199,36 @@ def _oldest_look_up(now: datetime) -> datetime | None:
     return min((moment for moment in found if moment), default=None)
 
 
+def _oldest_removal(now: datetime) -> datetime | None:
+    found = [
+        _first_due(rows, by="removal_due_at")
+        for rows in (removal.due_devices(now=now), removal.due_customers(now=now))
+    ]
+    return min((moment for moment in found if moment), default=None)
+
+
+def _oldest_reading(now: datetime) -> datetime | None:
+    asked_at = _first_due(
+        Device.objects.unread_since(now - devices.UNWATCHED_PERIOD), by="asked_about_at"
+    )
+    return asked_at + devices.UNWATCHED_PERIOD if asked_at else None
+
+
 QUEUES: dict[str, Callable[[datetime], datetime | None]] = {
     "returns": _oldest_return,
     "look_ups": _oldest_look_up,
     "switches": lambda now: _first_due(Device.objects.due(now=now)),
     "mails": lambda now: _first_due(Mail.objects.due(now=now)),
+    "reconnections": lambda now: _first_due(Reconnection.objects.due(now=now)),
+    "wishes": lambda now: _first_due(ChargeWish.objects.due(now=now)),
+    "removals": _oldest_removal,
+    "readings": _oldest_reading,
 }
 """When the oldest row of each kind of work was due; None when nothing is."""
 
 
-def _first_due(
-    rows: QuerySet[OnboardingSession] | QuerySet[Device] | QuerySet[Mail],
-) -> datetime | None:
-    return rows.order_by("next_try_at").values_list("next_try_at", flat=True).first()
+def _first_due(rows: QuerySet[Any], *, by: str = "next_try_at") -> datetime | None:
+    return rows.order_by(by).values_list(by, flat=True).first()
 
 
 def _queues(now: datetime) -> Iterator[Metric]:

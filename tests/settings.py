@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "SITE_URL": "http://localhost:8000",
     "VAR_DIR": _folder,
     "DATABASE_URL": os.environ.get("TEST_DATABASE") or f"sqlite:///{_folder}/db.sqlite3",
+    "DATABASE_STATEMENT_SECONDS": "",
     "REDIS_URL": "",
     "WORKER_THREADS": "",
     "PASSES_AT_ONCE": "",

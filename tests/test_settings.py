@@ -58,6 +58,7 @@ NONSENSE = [
     ("DATABASE_URL", "postgres://localhost", "a database address"),
     ("DATABASE_URL", "flex.sqlite3", "a database address"),
     ("REDIS_URL", "localhost:6379", "an address such as redis://localhost:6379/0"),
+    ("DATABASE_STATEMENT_SECONDS", "1m", "a whole number from 0 to 86400"),
     ("WORKER_THREADS", "0", "a whole number from 1 to 200"),
     ("PODERO_BASE_URL", "http://app.podero.com", "an https address, or http for localhost"),
     ("PODERO_ORG_ID", "", "the organisation's UUID"),
@@ -241,6 +242,15 @@ def test_database_that_vanishes_is_given_up_within_seconds(load: Load) -> None:
     assert idle_seconds <= 30
     for name in ("lock_timeout=", "idle_in_transaction_session_timeout=", "tcp_keepalives_idle="):
         assert f"-c {name}" in options["options"]
+    assert "-c statement_timeout=60s" in options["options"]
+
+
+def test_migration_may_take_as_long_as_it_needs(load: Load) -> None:
+    env = {"DATABASE_URL": "postgres://app:secret@db/app", "DATABASE_STATEMENT_SECONDS": "0"}
+
+    options = load(**env)["DATABASES"]["default"]["OPTIONS"]
+
+    assert "-c statement_timeout=0s" in options["options"]
 
 
 def test_what_stands_in_the_address_of_the_database_wins(load: Load) -> None:

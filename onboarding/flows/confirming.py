@@ -81,8 +81,8 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
     forms = OnboardingSession.objects.that_came_back_elsewhere().values("podero_user")
     renewals = Reconnection.objects.that_came_back_elsewhere().values("device__podero_user")
     doubtful = proof.with_sign_ins(rows, came_back=()).filter(
-        Q(podero_user__in=forms) | Q(podero_user__in=renewals),
         Exists(elsewhere) | Q(is_let_in_elsewhere=True),
+        podero_user__in=forms.union(renewals),
         confirmed_at__isnull=False,
         is_holder_proven=False,
     )

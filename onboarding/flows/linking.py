@@ -15,8 +15,9 @@ from onboarding.flows import failures, podero_users, schedule
 from onboarding.log_context import lines_name
 from onboarding.models import Consent, InvalidTransition, OnboardingSession
 from onboarding.models.attempts import last_moment_of
+from onboarding.models.claims import unclaimed
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
-from onboarding.states import Actor, Event, FailureCode
+from onboarding.states import Actor, Event, FailureCode, State
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,13 @@ def open_hosted_form(
         raise AlreadyOpening from error
     # The client refuses an answer without it.
     return str(hosted.authentication_url)
+
+
+def put_off(*, attempt: OnboardingSession, now: datetime) -> None:
+    """Nobody has tried for this customer, since too many were waiting: their page comes again."""
+    when = schedule.after_being_turned_away(since=attempt.started_at, now=now)
+    rows = OnboardingSession.objects.filter(unclaimed(now), pk=attempt.pk, state=State.STARTED)
+    rows.update(next_try_at=when)
 
 
 def _create_session(

@@ -43,6 +43,7 @@ def send_due_mails(*, post: Post, now: datetime) -> int:
     return passes.take_up_each(
         Mail.objects.due(now=now).select_related("consent__podero_user", "consent__text"),
         lambda mail, at: send_mail(post=post, mail=mail, now=at),
+        put_off=lambda row, at: row.put_off(now=at),
         now=now,
     )
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError, connection
 from django.db.models import F, Model, QuerySet
@@ -54,6 +54,7 @@ def take_up_each(
     due: QuerySet[Row],
     act: Callable[[Row, datetime], bool],
     *,
+    put_off: Callable[[Row, datetime], object] = lambda _row, _at: None,
     now: datetime,
     is_over: Callable[[], bool] = lambda: False,
 ) -> int:
@@ -61,9 +62,8 @@ def take_up_each(
 
     Rows are read a batch at a time, so that what is no longer due when its batch comes is left
     out. `act` says whether it got an answer; without any for a while, or when
-    `is_over`, the pass ends early. A row with which `act` fails is left to its claim, and the others
-    are gone on with; raises what went wrong when the database is away, or when it is the same with
-    many.
+    `is_over`, the pass ends early. A row with which `act` fails is `put_off`, and the others are
+    gone on with; raises what went wrong when the database is away, or when it is the same with many.
     """
     clock = clock_from(now)
     ends_at = now + timedelta(seconds=PASS_SECONDS)
@@ -77,8 +77,11 @@ def take_up_each(
             try:
                 unanswered = 0 if act(row, clock()) else unanswered + 1
             except Exception as error:
+                if _is_database_away(error):
+                    raise
+                put_off(row, clock())
                 failed += 1
-                if failed == FAILED_LIMIT or _is_database_away(error):
+                if failed == FAILED_LIMIT:
                     raise
                 logger.exception("Row could not be worked on")
     return taken
@@ -107,15 +110,30 @@ def clock_from(now: datetime) -> Callable[[], datetime]:
     return lambda: now + timedelta(seconds=time.monotonic() - started)
 
 
+def batches(rows: QuerySet[Row], *, size: int, seconds: float) -> Iterator[list[Any]]:
+    """The keys of all rows, each once and so many at a time, until the time is up.
+
+    Many are read ahead, since what is rare among millions takes long to find: whoever takes up a
+    batch asks again whether each of it is still wanted.
+    """
+    ends_at = time.monotonic() + seconds
+    rest = rows.order_by("pk")
+    while ahead := list(rest.values_list("pk", flat=True)[:LONGEST_QUEUE]):
+        for start in range(0, len(ahead), size):
+            yield ahead[start : start + size]
+            if time.monotonic() > ends_at:
+                return
+        if len(ahead) < LONGEST_QUEUE:
+            return
+        rest = rows.filter(pk__gt=ahead[-1]).order_by("pk")
+
+
 def delete_in_batches(rows: QuerySet[Row]) -> int:
     """Delete them a bounded number at a time; returns how many rows that were."""
-    keys = rows.order_by("pk").values("pk")
-
-    def delete_some() -> int:
-        some = [found["pk"] for found in keys[:BATCH]]
-        # Asked again: one of them may have become another wish meanwhile.
-        deleted, _per_model = rows.filter(pk__in=some).delete()
-        return deleted
-
+    total = 0
     # One task has several kinds of rows to delete.
-    return repeat(delete_some, seconds=PASS_SECONDS / 5)
+    for keys in batches(rows, size=BATCH, seconds=PASS_SECONDS / 5):
+        # Asked again: one of them may have become another wish meanwhile.
+        deleted, _per_model = rows.filter(pk__in=keys).delete()
+        total += deleted
+    return total

@@ -11,9 +11,12 @@ Podero is then asked to remove the user before the last is forgotten here.
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
@@ -41,36 +44,32 @@ BATCH = 500
 
 
 def erase_what_is_over(*, now: datetime) -> int:
-    """Erase all that is over, in bounded batches; returns how many rows it were.
-
-    What hung on rows erased in one batch may be over in the next.
-    """
+    """Erase all that is over, in bounded batches; returns how many rows it were."""
     before = now - timedelta(days=settings.RETAIN_ATTEMPTS_DAYS)
     withdrawn_before = now - timedelta(days=settings.RETAIN_CONSENTS_DAYS)
+    of_device = partial(_erase_of, "podero_user")
+    # What hangs on something goes before it.
+    steps: list[tuple[QuerySet[Any], Callable[..., Counter[str]]]] = [
+        (_old_events(before), _erase),
+        (_old_reconnections(before), partial(_erase_of, "device__podero_user")),
+        (_removed_devices(before), of_device),
+        (_devices_of_withdrawn(before), of_device),
+        (_old_attempts(before), partial(_erase_of, "podero_user", first=_let_go_of)),
+        (_old_consents(withdrawn_before), _erase),
+        (_lapsed_consents(withdrawn_before), _erase),
+        (_empty_customers(before).filter(~KEPT_BY_PODERO), _erase_customers),
+        (LogEntry.objects.filter(action_time__lt=before), _erase),
+        (_lost_devices(before), _give_up),
+        (_nobodys_devices(before), _give_up),
+        (_empty_customers(before).filter(KEPT_BY_PODERO), _have_podero_forget),
+    ]
     erased: Counter[str] = Counter()
-
-    def erase_batch() -> int:
-        done = (
-            _erase(_old_events(before), now=now)
-            + _erase_of("device__podero_user", _old_reconnections(before), now=now)
-            + _erase_of("podero_user", _removed_devices(before), now=now)
-            + _erase_of("podero_user", _devices_of_withdrawn(before), now=now)
-            + _erase_of("podero_user", _old_attempts(before), now=now, first=_let_go_of)
-            + _erase(_old_consents(withdrawn_before), now=now)
-            + _erase(_lapsed_consents(withdrawn_before), now=now)
-            + _erase_customers(before, now=now)
-            + _erase(LogEntry.objects.filter(action_time__lt=before), now=now)
-        )
-        erased.update(done)
-        return done.total()
-
-    for batch in (
-        erase_batch,
-        lambda: _give_up(_lost_devices(before), now=now),
-        lambda: _give_up(_nobodys_devices(before), now=now),
-        lambda: _have_podero_forget(before, now=now),
-    ):
-        passes.repeat(batch, seconds=passes.PASS_SECONDS / 4)
+    ends_at = time.monotonic() + passes.PASS_SECONDS
+    for number, (rows, take) in enumerate(steps):
+        # Each has an equal share of the time that those before it have left.
+        seconds = (ends_at - time.monotonic()) / (len(steps) - number)
+        for keys in passes.batches(rows, size=BATCH, seconds=seconds):
+            erased.update(take(rows, keys, now=now))
     if erased:
         logger.info("Erased what is no longer needed", extra={"counts": dict(erased)})
     return erased.total()
@@ -170,26 +169,25 @@ def _nobodys_devices(before: datetime) -> QuerySet[Device]:
     )
 
 
-def _give_up(rows: QuerySet[Device], *, now: datetime) -> int:
-    """Want these devices removed at Podero; returns how many it were."""
-    given_up = 0
-    for device in rows.select_related("podero_user", "attempt").order_by("pk")[:BATCH]:
+def _give_up(rows: QuerySet[Device], keys: list[int], *, now: datetime) -> Counter[str]:
+    """Want these devices removed at Podero; nothing is erased yet."""
+    for device in rows.filter(pk__in=keys).select_related("podero_user", "attempt").order_by("pk"):
         with transaction.atomic():
             _hold([device.podero_user_id])
             if rows.filter(pk=device.pk).exists():
-                given_up += removal.want_device_removed(device=device, actor=Actor.SYSTEM, now=now)
-    return given_up
+                removal.want_device_removed(device=device, actor=Actor.SYSTEM, now=now)
+    return Counter()
 
 
-def _have_podero_forget(before: datetime, *, now: datetime) -> int:
-    """Want users removed at Podero who are to be forgotten here; returns how many it were."""
+def _have_podero_forget(
+    rows: QuerySet[PoderoUser], keys: list[int], *, now: datetime
+) -> Counter[str]:
+    """Want users removed at Podero who are to be forgotten here then; nothing is erased yet."""
     with transaction.atomic():
-        still_there = _empty_customers(before).filter(KEPT_BY_PODERO)
-        pks = list(still_there.order_by("pk").values_list("pk", flat=True)[:BATCH])
-        _hold(pks)
-        for customer in still_there.filter(pk__in=pks):
+        _hold(keys)
+        for customer in rows.filter(pk__in=keys):
             customer.want_removal(now=now)
-    return len(pks)
+    return Counter()
 
 
 def _let_go_of(attempts: list[int]) -> None:
@@ -199,13 +197,14 @@ def _let_go_of(attempts: list[int]) -> None:
 
 def _erase(
     rows: QuerySet[Model],
+    keys: list[int],
     *,
     now: datetime,
     first: Callable[[list[int]], None] = lambda _pks: None,
 ) -> Counter[str]:
-    """Erase one batch of `rows` with what hangs on them, and count it in the same transaction."""
+    """Erase those with these keys, and what hangs on them, and count it in the same transaction."""
     with transaction.atomic():
-        pks = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        pks = list(rows.filter(pk__in=keys).order_by("pk").values_list("pk", flat=True))
         if not pks:
             return Counter()
         first(pks)
@@ -218,31 +217,28 @@ def _erase(
 def _erase_of(
     customer: str,
     rows: QuerySet[Model],
+    keys: list[int],
     *,
     now: datetime,
     first: Callable[[list[int]], None] = lambda _pks: None,
 ) -> Counter[str]:
-    """Erase one batch, holding the rows and their customers.
+    """The same, holding the rows and their customers.
 
     Linking, leaving, and giving a word hold the customer too, and coming back holds the row: so
     what is over is so until the end.
     """
     with transaction.atomic():
-        owners = list(rows.order_by("pk").values_list(customer, flat=True)[:BATCH])
-        _hold(owners)
-        held = rows.filter(**{f"{customer}__in": owners}).select_for_update(of=("self",))
-        return _erase(held, now=now, first=first)
+        _hold(list(rows.filter(pk__in=keys).values_list(customer, flat=True)))
+        held = rows.select_for_update(of=("self",))
+        return _erase(held, keys, now=now, first=first)
 
 
-def _erase_customers(before: datetime, *, now: datetime) -> Counter[str]:
+def _erase_customers(rows: QuerySet[PoderoUser], keys: list[int], *, now: datetime) -> Counter[str]:
     with transaction.atomic():
-        forgotten = _empty_customers(before).filter(~KEPT_BY_PODERO)
-        empty = list(forgotten.order_by("pk").values_list("pk", flat=True)[:BATCH])
-        _hold(empty)
-        rows = forgotten.filter(pk__in=empty)
-        accounts = list(rows.values_list("account", flat=True))
-        erased = _erase(rows, now=now)
-        return erased + _erase(User.objects.filter(pk__in=accounts), now=now)
+        _hold(keys)
+        accounts = list(rows.filter(pk__in=keys).values_list("account", flat=True))
+        erased = _erase(rows, keys, now=now)
+        return erased + _erase(User.objects.all(), accounts, now=now)
 
 
 def _hold(customers: list[int]) -> None:

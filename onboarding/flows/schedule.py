@@ -9,6 +9,8 @@ from onboarding import podero
 
 # Those who were told to wait come back over so long a time, and at least half of the wait.
 SPREAD_SECONDS = 15.0
+# Of whom found all places toward Podero taken.
+LONGEST_PAUSE_SECONDS = 90.0
 
 # When an attempt that did not come back is looked up, counted from when its form was opened;
 # once more when the form has run out for certain.
@@ -18,6 +20,16 @@ LOOKUPS = (
     timedelta(hours=6),
     timedelta(hours=18),
 )
+
+
+def after_being_turned_away(*, since: datetime, now: datetime) -> datetime:
+    """When to come again who has waited `since` and found no place: the later, the longer it was.
+
+    So thousands who wait ask no more often than there are places for.
+    """
+    waited = (now - since).total_seconds()
+    pause = min(max(waited / 2, 6), LONGEST_PAUSE_SECONDS)
+    return now + timedelta(seconds=pause * random.uniform(0.5, 1.5))  # noqa: S311
 
 
 def next_try(

@@ -37,6 +37,7 @@ def verify_due_returns(*, client: podero.PoderoClient, now: datetime, share: Sha
     return passes.take_up_each(
         share.out_of(due.select_related("podero_user", "consent")),
         lambda attempt, at: returning.verify_return(client=client, attempt=attempt, now=at),
+        put_off=lambda row, at: row.put_off(now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
@@ -49,6 +50,7 @@ def look_up_due_attempts(
     return passes.take_up_each(
         share.out_of(due.select_related("podero_user", "consent")),
         lambda attempt, at: lookups.look_up_attempt(client=client, attempt=attempt, now=at),
+        put_off=lambda row, at: row.put_off(now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
@@ -58,6 +60,7 @@ def take_up_due_reconnections(*, client: podero.PoderoClient, now: datetime) -> 
     return passes.take_up_each(
         Reconnection.objects.due(now=now).with_device(),
         lambda found, at: reconnecting.take_up(client=client, reconnection=found, now=at),
+        put_off=lambda row, at: row.put_off(now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
@@ -68,6 +71,7 @@ def switch_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     return passes.take_up_each(
         due,
         lambda device, at: devices.switch_optimization(client=client, device=device, now=at),
+        put_off=lambda row, at: row.put_off(now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
@@ -103,6 +107,7 @@ def charge_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     return passes.take_up_each(
         due,
         lambda wish, at: charging.carry_out(client=client, wish=wish, now=at),
+        put_off=lambda row, at: row.put_off(now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
@@ -122,6 +127,7 @@ def remove_due_devices(*, client: podero.PoderoClient, now: datetime) -> int:
     return passes.take_up_each(
         removal.due_devices(now=now),
         lambda device, at: removal.remove_device(client=client, device=device, now=at),
+        put_off=lambda row, at: row.put_off_removal(now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )
@@ -131,6 +137,7 @@ def remove_due_customers(*, client: podero.PoderoClient, now: datetime) -> int:
     return passes.take_up_each(
         removal.due_customers(now=now),
         lambda customer, at: removal.remove_customer(client=client, customer=customer, now=at),
+        put_off=lambda row, at: row.put_off_removal(now=at),
         now=now,
         is_over=lambda: client.is_shut,
     )

@@ -93,6 +93,9 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
         except InvalidTransition:
             # It came back this very moment; verification sees the withdrawn consent and undoes it.
             logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
+    if newest is not None:
+        # Who restores a backup of before learns it from here.
+        logger.info("Customer withdrew", extra={"customer": customer.reference})
     return devices
 
 

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 # Longer than all calls of one flow together; after it a claim counts as left by a killed process.
 CLAIM_LIFETIME = timedelta(minutes=2)
+# Between two tries at a row with which something is wrong that nobody has thought of.
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(days=1)
 
 
 def unclaimed(now: datetime) -> Q:
@@ -62,6 +64,12 @@ class Claimable(models.Model):
             return False
         self._set(claimed_at=None, **fields)
         return True
+
+    def put_off(self, *, now: datetime) -> None:
+        """It could not be worked on, and nobody knows why: the next time later, at last once a day."""
+        later = now + min(FIRST_PAUSE * 2 ** min(self.tries, 20), LONGEST_PAUSE)
+        still_due = type(self)._default_manager.filter(pk=self.pk, next_try_at__lte=now)
+        still_due.update(next_try_at=later, tries=F("tries") + 1)
 
     def _set(self, **fields: Any) -> None:
         for name, value in fields.items():

@@ -134,7 +134,24 @@ class Reconnection(Claimable):
     class Meta:
         verbose_name = _("reconnection")
         verbose_name_plural = _("reconnections")
-        indexes = (models.Index(fields=["next_try_at"], name="reconnection_due"),)
+        indexes = (
+            models.Index(
+                fields=["next_try_at"],
+                condition=Q(next_try_at__isnull=False),
+                name="reconnection_due",
+            ),
+            models.Index(
+                fields=["claimed_at"],
+                condition=Q(claimed_at__isnull=False),
+                name="reconnection_claimed",
+            ),
+            models.Index(
+                fields=["device"],
+                condition=Q(foreign_return_at__isnull=False),
+                name="reconnection_elsewhere",
+            ),
+            models.Index(fields=["finished_at"], name="reconnection_finished"),
+        )
         constraints = (
             # Two clicks make one.
             models.UniqueConstraint(

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from onboarding.models.claims import FIRST_PAUSE, LONGEST_PAUSE
 from onboarding.states import FailureCode
 
 # As a row is that nobody wants removed, or that came back.
@@ -121,6 +122,12 @@ class Removable(models.Model):
             fields["removal_refusals"] = self.removal_refusals + 1
             fields["removal_refused_status"] = status
         return self._answer_wish(fields)
+
+    def put_off_removal(self, *, now: datetime) -> None:
+        """Removing it could not be worked on, and nobody knows why: see `Claimable.put_off`."""
+        later = now + min(FIRST_PAUSE * 2 ** min(self.removal_tries, 20), LONGEST_PAUSE)
+        still_due = type(self)._default_manager.filter(pk=self.pk, removal_due_at__lte=now)
+        still_due.update(removal_due_at=later, removal_tries=F("removal_tries") + 1)
 
     def _answer_wish(self, fields: dict[str, Any]) -> bool:
         rows = type(self)._default_manager.filter(

@@ -85,34 +85,35 @@ class Transport:
         )
 
     def _observed(self, call: Call) -> Reply | Failure:
-        started = time.monotonic()
-        result = self._admitted(call)
+        result, seconds = self._admitted(call)
         if self._on_call is not None:
-            outcome = result.code or "ok"
-            self._on_call(call.endpoint, outcome, time.monotonic() - started)
+            self._on_call(call.endpoint, result.code or "ok", seconds)
         return result
 
-    def _admitted(self, call: Call) -> Reply | Failure:
+    def _admitted(self, call: Call) -> tuple[Reply | Failure, float]:
+        """What came of it, and how long Podero took; waiting to be let through is not its time."""
         try:
             left = deadline.seconds_left(self.timeouts.total_seconds)
         except TimeoutError:
-            return Failure(code=Code.TIMEOUT, cause_name="TimeoutError", may_be_sent=False)
+            return Failure(code=Code.TIMEOUT, cause_name="TimeoutError", may_be_sent=False), 0.0
         try:
             ticket = self.gate.enter(wait_seconds=left)
         except HeldBack as refusal:
-            return Failure(
+            refused = Failure(
                 code=refusal.code,
                 cause_name="",
                 may_be_sent=False,
                 retry_after_seconds=refusal.seconds,
             )
-        outcome = None
+            return refused, 0.0
+        outcome, started = None, time.monotonic()
         try:
             result = self._attempt(call)
             outcome = Outcome(result.code, result.retry_after_seconds)
         finally:
+            seconds = time.monotonic() - started
             self.gate.leave(ticket, outcome)
-        return result
+        return result, seconds
 
     def _attempt(self, call: Call) -> Reply | Failure:
         seen = connections.Exchange()

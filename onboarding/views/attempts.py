@@ -87,7 +87,7 @@ def _next_try_ms(attempt: OnboardingSession) -> int | None:
     if attempt.state != State.STARTED or attempt.tries > _TRIES_BY_ITSELF:
         return None
     if attempt.next_try_at is None:
-        # Nobody has tried for this customer: too many were waiting.
+        # Another click is being worked on.
         return random.randint(_POLL_MS, 3 * _POLL_MS)  # noqa: S311
     wait = attempt.next_try_at - timezone.now()
     return max(int(wait.total_seconds() * 1000), random.randint(1000, _POLL_MS))  # noqa: S311

@@ -21,11 +21,15 @@ def send_to_hosted_form(request: HttpRequest, attempt: OnboardingSession) -> Htt
     try:
         with place_in_line() as client:
             address = linking.open_hosted_form(client=client, attempt=attempt, now=timezone.now())
-    except (TooManyWaiting, linking.AlreadyOpening, linking.UnableToOpen):
-        _remember(request, TRIED_WITH, attempt)
-        return redirect("attempt", attempt.reference)
-    remember_leaving(request, attempt)
-    return HttpResponseRedirect(address)
+    except TooManyWaiting:
+        linking.put_off(attempt=attempt, now=timezone.now())
+    except (linking.AlreadyOpening, linking.UnableToOpen):
+        pass
+    else:
+        remember_leaving(request, attempt)
+        return HttpResponseRedirect(address)
+    _remember(request, TRIED_WITH, attempt)
+    return redirect("attempt", attempt.reference)
 
 
 def remember_leaving(request: HttpRequest, sent: OnboardingSession | Reconnection) -> None:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from drill.logs import tracebacks_in
+from drill.logs import crashes_in, tracebacks_in
 from drill.saboteur import GRACE_SECONDS, Outages
 
 RAISED = """\
@@ -17,6 +17,9 @@ Traceback (most recent call last):
     ^^^^^^
 ValueError: it broke
 """
+
+
+REFUSED = RAISED.replace("ValueError: it broke", "OperationalError: connection refused")
 
 
 class Watching:
@@ -63,8 +66,38 @@ def test_outage_of_a_server_explains_what_was_written_soon_after(tmp_path: Path)
     soon = Outages([("Redis", now - 20, now - GRACE_SECONDS + 5)])
     late = Outages([("Redis", now - 99, now - GRACE_SECONDS - 5)])
 
-    assert found_in(tmp_path / "log", RAISED, soon) == []
-    assert len(found_in(tmp_path / "log", RAISED, late)) == 1
+    assert found_in(tmp_path / "log", REFUSED, soon) == []
+    assert len(found_in(tmp_path / "log", REFUSED, late)) == 1
+
+
+def test_outage_explains_nothing_that_has_to_do_with_no_connection(tmp_path: Path) -> None:
+    soon = Outages([("Redis", time.time() - 20, time.time())])
+    line = {"logger": "celery.app.trace", "message": "Task raised", "exception": RAISED}
+    chained = (
+        f"{REFUSED}\nDuring handling of the above exception, another one occurred:\n\n{RAISED}"
+    )
+    another = json.dumps({**line, "exception": REFUSED})
+
+    assert len(found_in(tmp_path / "log", set_in("it broke"), soon)) == 1
+    assert len(found_in(tmp_path / "log", json.dumps(line) + "\n" + another, soon)) == 1
+    assert found_in(tmp_path / "log", json.dumps({**line, "exception": chained}), soon) == []
+
+
+def test_web_process_that_crashes_is_told_but_not_one_that_was_killed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(
+        "2026-11-29 ERROR gunicorn.error Worker (pid:7) was sent SIGKILL! Perhaps out of memory?\n"
+    )
+    assert list(crashes_in(log)) == []
+
+    log.write_text(
+        "2026-11-29 ERROR gunicorn.error Worker (pid:7) was sent SIGBUS!\n"
+        "2026-11-29 ERROR gunicorn.error Worker (pid:8) exited with code 1.\n"
+    )
+    assert [breach.what for breach in crashes_in(log)] == [
+        "a web process exited with code 1",
+        "a web process was sent SIGBUS",
+    ]
 
 
 def test_worker_that_has_told_why_it_ends_may_take_its_time(tmp_path: Path) -> None:

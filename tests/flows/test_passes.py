@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from onboarding.flows import passes
 from onboarding.models import OnboardingSession, Tally
 from onboarding.states import State
-from tests.factories import NOON, make_attempt
+from tests.factories import NOON, make_attempt, make_device
 
 pytestmark = pytest.mark.django_db
 
@@ -102,6 +102,63 @@ def test_row_that_cannot_be_worked_on_keeps_no_other_from_being_taken_up(
 
     assert taken == [attempts[index].pk for index in (0, 2, 3, 4)]
     assert [each.levelname for each in caplog.records] == ["ERROR"]
+
+
+def test_row_that_cannot_be_worked_on_comes_later_each_time_and_at_last_once_a_day() -> None:
+    attempt, later = make_due(30), NOW
+
+    def act(_row: OnboardingSession, _at: datetime) -> bool:
+        raise ValueError
+
+    waits = []
+    for _time in range(14):
+        rows = OnboardingSession.objects.due(State.OPEN, now=later)
+        passes.take_up_each(rows, act, put_off=lambda row, at: row.put_off(now=at), now=later)
+        attempt.refresh_from_db()
+        assert attempt.next_try_at is not None
+        waits.append((attempt.next_try_at - later).total_seconds() / 60)
+        later = attempt.next_try_at
+
+    assert [round(wait) for wait in waits] == [
+        2,
+        4,
+        8,
+        16,
+        32,
+        64,
+        128,
+        256,
+        512,
+        1024,
+        *[1440] * 4,
+    ]
+    assert attempt.tries == 14
+
+
+def test_removal_that_cannot_be_worked_on_comes_later_too() -> None:
+    device = make_device(removal_wanted_at=NOON, removal_due_at=NOON)
+
+    device.put_off_removal(now=NOW)
+    device.put_off_removal(now=NOW)  # a copy that is not due any more
+
+    device.refresh_from_db()
+    assert device.removal_due_at == NOW + timedelta(minutes=2)
+    assert device.removal_tries == 1
+
+
+def test_batches_hold_each_row_once_and_are_read_ahead(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
+) -> None:
+    monkeypatch.setattr(passes, "LONGEST_QUEUE", 4)
+    pks = sorted(make_due(minutes).pk for minutes in range(6))
+    rows = OnboardingSession.objects.order_by("-next_try_at")
+
+    with django_assert_num_queries(2):
+        found = list(passes.batches(rows, size=3, seconds=60))
+
+    assert found == [pks[:3], pks[3:4], pks[4:]]
+    assert list(passes.batches(rows, size=3, seconds=-1)) == [pks[:3]]
+    assert list(passes.batches(rows.none(), size=3, seconds=60)) == []
 
 
 def test_what_goes_wrong_with_many_rows_ends_the_pass_and_is_raised() -> None:
@@ -195,8 +252,8 @@ def test_rows_are_deleted_a_batch_at_a_time(django_assert_num_queries: Any) -> N
     for _row in range(5):
         Tally.objects.create(digest=uuid4().hex, started_at=NOON)
 
-    # Batches of two: each a look and a deletion, and a last look.
-    with django_assert_num_queries(7):
+    # One look, and a deletion for each batch of two.
+    with django_assert_num_queries(4):
         assert passes.delete_in_batches(Tally.objects.all()) == 5
 
     assert not Tally.objects.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from datetime import timedelta
@@ -488,3 +489,26 @@ def test_no_more_customers_wait_on_podero_than_there_are_places(
     assert response.headers["Location"] == reverse("attempt", args=[customer.attempt.reference])
     assert customer.attempt.state == "started"
     assert simulator.control.state()["journal"] == []
+
+
+def test_whoever_finds_no_place_again_and_again_comes_later_each_time(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands who come every few seconds would keep the pages from everybody."""
+    full = threading.BoundedSemaphore(1)
+    full.acquire()
+    monkeypatch.setattr("onboarding.clients._places", full)
+
+    def seconds_until_the_page_tries_again(*, waited: timedelta) -> float:
+        OnboardingSession.objects.update(started_at=timezone.now() - waited)
+        page = customer.go(customer.press_continue().headers["Location"])
+        found = re.search(r'data-retry-ms="(\d+)"', page.content.decode())
+        assert found is not None
+        return int(found[1]) / 1000
+
+    customer.opt_in()
+
+    assert seconds_until_the_page_tries_again(waited=timedelta(seconds=2)) <= 9
+    assert 15 <= seconds_until_the_page_tries_again(waited=timedelta(minutes=1)) <= 45
+    assert 44 <= seconds_until_the_page_tries_again(waited=timedelta(hours=1)) <= 135
+    assert customer.attempt.tries == 0

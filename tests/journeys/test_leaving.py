@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core import mail as mailbox
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 from django.utils import timezone
 
@@ -46,6 +47,25 @@ def test_withdrawal_ends_consent_attempts_and_optimization(
     assert not device.is_optimization_active
     assert is_steered(simulator, device) is False
     assert customer.browser.get(reverse("left")).status_code == 200
+
+
+def test_withdrawal_by_letter_is_entered_by_a_command(
+    customer: Customer, simulator: RunningSimulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    link_a_device(customer, simulator)
+    device = Device.objects.get()
+    number = customer.podero_user.external_user_id
+
+    call_command("withdraw_customer", "--customer", number)
+
+    assert "devices: 1" in capsys.readouterr().out
+    call_command("sweep")
+    device.refresh_from_db()
+    assert (device.is_optimization_wanted, device.is_removed) == (False, True)
+    with pytest.raises(CommandError, match="nothing to withdraw from"):
+        call_command("withdraw_customer", "--customer", number)
+    with pytest.raises(CommandError, match="no such customer"):
+        call_command("withdraw_customer", "--customer", "nobody")
 
 
 def test_withdrawal_while_podero_is_away_is_carried_out_later(

@@ -15,9 +15,15 @@ from onboarding import metrics
 from onboarding.clients import podero_client
 from onboarding.flows import removal, saving
 from onboarding.flows.sweep import sweep
-from onboarding.models import ChargeWish, Device, OnboardingSession, Reconnection
+from onboarding.models import ChargeWish, Device, Mail, OnboardingSession, Reconnection
 from onboarding.states import Actor, Event, State
-from tests.factories import make_attempt, make_consent, make_customer, make_device
+from tests.factories import (
+    make_attempt,
+    make_consent,
+    make_customer,
+    make_device,
+    make_reconnection,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -124,7 +130,9 @@ def make_linked(count: int) -> None:
             next_try_at=None,
         )
         attempt.note(Event.CONSENTED, at=now, actor=Actor.CUSTOMER)
-        make_device(attempt=attempt, confirmed_at=now, is_holder_proven=True, **not_due)
+        Mail.objects.create(consent=attempt.consent, kind="receipt", sent_at=now, next_try_at=None)
+        device = make_device(attempt=attempt, confirmed_at=now, **not_due)
+        make_reconnection(device=device, state="renewed", finished_at=now, next_try_at=None)
 
 
 def test_sweep_among_many_reads_what_it_reads_among_few() -> None:

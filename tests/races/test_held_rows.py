@@ -88,6 +88,6 @@ def test_pass_goes_on_with_other_customers(customer: Customer, simulator: Runnin
         removed = Device.objects.filter(removed_at__isnull=False)
         assert [device.podero_user_id for device in removed] == [other.podero_user.pk]
 
-    sweep.remove_due_devices(client=podero_client(), now=now)
+    sweep.remove_due_devices(client=podero_client(), now=now + timedelta(minutes=5))
 
     assert Device.objects.filter(removed_at=None).count() == 0

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from onboarding.clients import podero_client
+from onboarding import podero
+from onboarding.clients import have_a_token, podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.letters import mail_server
 from onboarding.models import JobRun
@@ -16,6 +18,8 @@ class Command(BaseCommand):
     help = "Do all background work that is due, once, and print how much of each there was."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with suppress(podero.PoderoError):
+            have_a_token()
         done = sweep(client=podero_client(), post=mail_server(), now=timezone.now())
         for name in ("sweep", *settings.CELERY_BEAT_SCHEDULE):
             JobRun.record_success(name, at=timezone.now())
