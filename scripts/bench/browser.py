@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -11,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.servers import RunningApp
 
+_RETRY = re.compile(r'data-retry-ms="(\d+)"')
 _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
 
@@ -84,8 +86,15 @@ class Customer:
             raise RuntimeError(f"not redirected: {answer.status}")
         return answer
 
-    def presses_continue(self, attempt_path: str) -> Answer:
+    def goes_on(self, attempt_path: str, is_over: threading.Event) -> Answer | None:
+        """What the attempt's page does by itself: it waits as long as it says, and tries again.
+
+        None where it is over before, or the page leaves it to the customer.
+        """
         page = self.browser.get(attempt_path).body.decode()
+        wait = _RETRY.search(page)
+        if wait is None or is_over.wait(int(wait[1]) / 1000):
+            return None
         return self.browser.post(f"{attempt_path}continue/", dict(_HIDDEN.findall(page)))
 
 

@@ -7,10 +7,11 @@ import statistics
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from scripts.bench.browser import Browser, Customer, is_form, ready_customers
+from scripts.bench.browser import Answer, Browser, Customer, is_form, ready_customers
 from scripts.bench.figures import Measured, ms, p95, worse
 from scripts.bench.world import World
 from tests.servers import RunningApp
@@ -33,7 +34,9 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
             world.simulator.control.settings(latency_ms=0)
             crowd = ready_customers(app, world.numbers(CUSTOMERS))
             _visit(visitor, 2)
+            used = [_seconds_used(app.processes["web"].pid)]
             at_rest = _visit(visitor, seconds)
+            used.append(_seconds_used(app.processes["web"].pid))
             world.simulator.control.settings(latency_ms=SLOW_MS)
             # In a process of its own, so that it does not hold up the stop-watch.
             coming = multiprocessing.get_context("fork").Process(
@@ -41,6 +44,7 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
             )
             coming.start()
             busy = _visit(visitor, seconds)
+            used.append(_seconds_used(app.processes["web"].pid))
             coming.join()
             for name in PAGES:
                 rest, slow = p95(at_rest[name]), p95(busy[name])
@@ -50,6 +54,10 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
                     f"{name}: p95 {ms(slow)} beside {ms(rest)}; "
                     f"median {ms(middles[0])} beside {ms(middles[1])}"
                 )
+            shares = [(later - before) / seconds for before, later in pairwise(used)]
+            measured.remarks.append(
+                f"the web processes took {shares[1]:.0%} of a core, at rest {shares[0]:.0%}"
+            )
     world.simulator.control.settings(latency_ms=0)
     measured.ratios = worse(ratios)
     return measured
@@ -78,10 +86,10 @@ def _come(crowd: list[Customer], seconds: float) -> None:
 
 
 def _insists(customer: Customer, is_over: threading.Event) -> None:
-    """Opt in; then do as the page does by itself, every few seconds."""
-    answer = customer.opts_in()
-    while not is_form(answer) and not is_over.wait(3):
-        answer = customer.presses_continue(answer.location)
+    """Opt in; then go on as the page does by itself."""
+    answer: Answer | None = customer.opts_in()
+    while answer is not None and not is_form(answer):
+        answer = customer.goes_on(answer.location, is_over)
 
 
 def _visit(visitor: Customer, seconds: float) -> dict[str, list[float]]:

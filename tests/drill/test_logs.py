@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from drill.logs import crashes_in, tracebacks_in
+from drill.customers import EMAIL_DOMAIN, FAMILY_NAME
+from drill.logs import crashes_in, keys_in, tracebacks_in
 from drill.saboteur import GRACE_SECONDS, Outages
 
 RAISED = """\
@@ -39,6 +40,23 @@ def found_in(log: Path, text: str, outages: Outages | None = None) -> list[str]:
 def set_in(head: str) -> str:
     lines = "".join(f"    {line}\n" for line in RAISED.splitlines())
     return f"2026-11-29 03:05:32,408 ERROR {head}\n{lines}2026-11-29 03:05:39,392 INFO on\n"
+
+
+def test_key_person_or_address_is_told_wherever_a_server_has_written_it(tmp_path: Path) -> None:
+    log = tmp_path / "postgresql.log"
+
+    def told(line: str) -> list[str]:
+        log.write_text(f"ERROR: duplicate key\nDETAIL: {line}\n")
+        found = keys_in(
+            log, {"0f8fad5b-d9cb-469f-a165-70867728950e", "K2-0000000007"}, {FAMILY_NAME}
+        )
+        return [breach.what for breach in found]
+
+    assert told("Key (id)=(7) already exists.") == []
+    assert told("Key (podero_id)=(0f8fad5b-d9cb-469f-a165-70867728950e)") == ["a key, in 1 lines"]
+    assert told("SET 'K2-0000000007'") == ["a key, in 1 lines"]
+    assert told(f"VALUES ('{FAMILY_NAME}')") == ["personal data or a secret, in 1 lines"]
+    assert told(f"VALUES ('k2@{EMAIL_DOMAIN}')") == ["an e-mail address, in 1 lines"]
 
 
 def test_traceback_is_told_by_its_error_and_its_place(tmp_path: Path) -> None:
