@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 # A customer rather sees a page that says so than waits longer for a turn.
 LONGEST_WAIT_SECONDS = 2.0
+# What is further ahead was counted before the clock was set back.
+LATE_SECONDS = 5
 
 
 class Counter(Protocol):
@@ -55,7 +57,8 @@ class CounterInFile:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             then, _, count = file.read(64).partition(" ")
-            number = int(count) + 1 if then == str(second) and count.isdecimal() else 1
+            is_kept = then.isdecimal() and count.isdecimal()
+            second, number = _one_more((int(then), int(count)) if is_kept else (0, 0), second)
             file.truncate(0)
             file.write(f"{second} {number}")
         return number
@@ -70,10 +73,15 @@ class CounterInMemory:
 
     def add_to(self, second: int) -> int:
         with self._lock:
-            then, number = self._kept
-            number = number + 1 if then == second else 1
-            self._kept = (second, number)
-        return number
+            self._kept = _one_more(self._kept, second)
+            return self._kept[1]
+
+
+def _one_more(kept: tuple[int, int], second: int) -> tuple[int, int]:
+    """The second and its number of calls after one more. Who looked at the clock before the second
+    that is counted began, and comes late, counts to that."""
+    then, number = kept
+    return (then, number + 1) if second <= then <= second + LATE_SECONDS else (second, 1)
 
 
 class Pace:

@@ -223,6 +223,15 @@ def test_whoever_would_wait_too_long_is_held_back_at_once() -> None:
     assert refusal.value.seconds >= 1
 
 
+@pytest.mark.parametrize("kind", ["file", "memory"])
+def test_call_that_comes_late_does_not_begin_the_count_anew(kind: str, tmp_path: Path) -> None:
+    counter = CounterInFile(tmp_path / "calls") if kind == "file" else CounterInMemory()
+
+    assert [counter.add_to(second) for second in (1000, 1001, 1001, 1000, 1001)] == [1, 1, 2, 3, 4]
+    # The clock was set back.
+    assert [counter.add_to(second) for second in (900, 900)] == [1, 2]
+
+
 @pytest.fixture(params=["file", "Redis"])
 def shared_counter(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Counting]:
     """Makes a counter that several processes share."""
