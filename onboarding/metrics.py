@@ -51,6 +51,7 @@ BREAKER_STATES = ("closed", "open", "half_open")
 
 # Twice what all endpoints with all their outcomes take.
 ROOM_BYTES = 256 * 1024
+_reserving = threading.Lock()
 
 # Each process writes its own file; the registry of the process itself is not asked.
 _own = CollectorRegistry()
@@ -109,9 +110,16 @@ def _reserve_space(folder: Path, process: int) -> None:
     prometheus_client writes into them as into memory: with no room left on the disk that would not
     be an error but the end of the process (SIGBUS).
     """
-    for kind in ("counter", "histogram"):
-        with (folder / f"{kind}_{process}.db").open("ab") as file:
-            os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
+    with _reserving:
+        for kind in ("counter", "histogram"):
+            path = folder / f"{kind}_{process}.db"
+            if path.exists():
+                continue
+            # Whoever adds up meanwhile must not meet an empty file.
+            unready = path.with_suffix(".new")
+            with unready.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
+            unready.rename(path)
 
 
 def exposition() -> bytes:
