@@ -113,11 +113,9 @@ def _reserve_space(folder: Path, process: int) -> None:
     with _reserving:
         for kind in ("counter", "histogram"):
             path = folder / f"{kind}_{process}.db"
-            if path.exists():
-                continue
             # Whoever adds up meanwhile must not meet an empty file.
-            unready = path.with_suffix(".new")
-            with unready.open("wb") as file:
+            unready = path if path.exists() else path.with_suffix(".new")
+            with unready.open("ab") as file:
                 os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
             unready.rename(path)
 
