@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Files of counts, of some hundred restarts.
-MANY = 1000
+# Files of counts, of some fifty restarts: 64 MB.
+MANY = 500
 
 
 def forget_ended_processes(folder: Path) -> None:
@@ -14,7 +14,7 @@ def forget_ended_processes(folder: Path) -> None:
     Not while others that count are running, unless there is very much of it: a sum that falls
     looks to Prometheus as if all had been counted anew.
     """
-    counts = {file: _is_running(file) for file in folder.glob("*.db")}
+    counts = {file: _is_running(file) for file in (*folder.glob("*.db"), *folder.glob("*.new"))}
     if any(counts.values()) and len(counts) <= MANY:
         return
     for file, is_running in counts.items():

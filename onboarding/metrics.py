@@ -50,8 +50,9 @@ STUCK_AFTER = 5
 BREAKER_STATES = ("closed", "open", "half_open")
 
 # Twice what all endpoints with all their outcomes take.
-ROOM_BYTES = 256 * 1024
+ROOM_BYTES = 128 * 1024
 _reserving = threading.Lock()
+KINDS = ("counter", "histogram")
 
 # Each process writes its own file; the registry of the process itself is not asked.
 _own = CollectorRegistry()
@@ -59,11 +60,6 @@ _calls = Counter(
     "onboarding_podero_calls",
     "Calls to Podero; outcome is ok or why not (held_back, paced: not made).",
     ["endpoint", "outcome"],
-    registry=_own,
-)
-_turned_away = Counter(
-    "onboarding_turned_away",
-    "Presses for which all places toward Podero of the process were taken.",
     registry=_own,
 )
 _seconds = Histogram(
@@ -100,7 +96,17 @@ def note_call(endpoint: str, outcome: str, seconds: float) -> None:
 @_if_possible
 def note_turned_away() -> None:
     """Count one press for which there was no place toward Podero."""
-    _turned_away.inc()
+    _turned_away().inc()
+
+
+@cache
+def _turned_away() -> Counter:
+    """Made on first need: without labels it writes into its file at once."""
+    return Counter(
+        "onboarding_turned_away",
+        "Presses for which all places toward Podero of the process were taken.",
+        registry=_own,
+    )
 
 
 @cache
@@ -111,13 +117,19 @@ def _reserve_space(folder: Path, process: int) -> None:
     be an error but the end of the process (SIGBUS).
     """
     with _reserving:
-        for kind in ("counter", "histogram"):
+        for kind in KINDS:
             path = folder / f"{kind}_{process}.db"
             # Whoever adds up meanwhile must not meet an empty file.
             unready = path if path.exists() else path.with_suffix(".new")
             with unready.open("ab") as file:
                 os.posix_fallocate(file.fileno(), 0, ROOM_BYTES)
             unready.rename(path)
+
+
+def forget_own_counts() -> None:
+    """Leave nothing behind of this process, which is about to end."""
+    for kind in KINDS:
+        (settings.METRICS_DIR / f"{kind}_{os.getpid()}.db").unlink(missing_ok=True)
 
 
 def exposition() -> bytes:

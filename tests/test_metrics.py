@@ -6,6 +6,8 @@ import errno
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +31,7 @@ from onboarding.states import State
 from tests.conftest import StartApp
 from tests.factories import make_attempt, make_consent, make_device
 from tests.servers import ROOT
+from tests.settings import ENVIRONMENT
 from tests.simulator.launch import RunningSimulator
 from tests.tooling.test_processes import link, wait_for
 
@@ -221,6 +224,36 @@ def test_files_of_a_process_have_all_their_room_before_anything_is_counted() -> 
         assert told.st_blocks * 512 >= metrics.ROOM_BYTES
 
 
+def test_process_that_counts_nothing_touches_no_file(tmp_path: Path) -> None:
+    """Or it could not even begin where the disk is full."""
+    env = os.environ | ENVIRONMENT | {"VAR_DIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    ask = "import django; django.setup(); import onboarding.clients"
+
+    subprocess.run(
+        [sys.executable, "-c", ask],
+        env=env | {"DJANGO_SETTINGS_MODULE": "config.settings"},
+        cwd=tmp_path,
+        check=True,
+    )
+
+    assert list((tmp_path / "metrics").iterdir()) == []
+
+
+def test_sweep_leaves_no_file_of_counts_behind(
+    start_app: StartApp, simulator: RunningSimulator
+) -> None:
+    """Run by a timer, it would leave two each minute."""
+    app = start_app(simulator)
+    link(app, simulator, "M-2")
+    folder = app.var_dir / "metrics"
+    before = set(folder.iterdir())
+
+    # Until it is time to ask Podero again.
+    wait_for(lambda: "endpoint=" in app.manage("sweep").stderr)
+
+    assert set(folder.iterdir()) == before
+
+
 @pytest.mark.django_db
 def test_call_that_cannot_be_counted_is_made_all_the_same(
     monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -380,6 +413,7 @@ def named_by(rules: str, label: str) -> set[str]:
 @pytest.mark.parametrize("name", ["monitoring.md", "alerts.yaml", "dashboard.json"])
 def test_each_metric_in_the_documents_exists(name: str) -> None:
     metrics.note_call("create_user", "ok", 0.2)
+    metrics.note_turned_away()
     exposed = metrics.exposition().decode()
     existing = {series for series, _labels in told(exposed)}
     existing |= {family.name for family in text_string_to_metric_families(exposed)}
@@ -393,6 +427,7 @@ def test_each_metric_in_the_documents_exists(name: str) -> None:
 @pytest.mark.django_db
 def test_each_metric_is_in_the_documents() -> None:
     metrics.note_call("create_user", "ok", 0.2)
+    metrics.note_turned_away()
     families = {
         family.name for family in text_string_to_metric_families(metrics.exposition().decode())
     }

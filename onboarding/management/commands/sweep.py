@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import atexit
 from contextlib import suppress
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from onboarding import podero
+from onboarding import metrics, podero
 from onboarding.clients import have_a_token, podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.letters import mail_server
@@ -18,6 +19,8 @@ class Command(BaseCommand):
     help = "Do all background work that is due, once, and print how much of each there was."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # By a timer it is a process each minute: their files of counts would fill the disk.
+        atexit.register(metrics.forget_own_counts)
         with suppress(podero.PoderoError):
             have_a_token()
         done = sweep(client=podero_client(), post=mail_server(), now=timezone.now())
