@@ -9,6 +9,7 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows import removal, withdrawal
 from onboarding.flows.erasure import UnableToErase, erase_customer
+from onboarding.management.customers import add_customer_argument, chosen_customer
 from onboarding.models import PoderoUser
 
 # Each reason, and what helps; where everything is ended already, what helps then.
@@ -31,7 +32,7 @@ class Command(BaseCommand):
     help = "Erase everything held about a customer, the account and evidence of consent included."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--customer", required=True, help="the retailer's customer number")
+        add_customer_argument(parser)
         parser.add_argument(
             "--withdraw",
             action="store_true",
@@ -45,10 +46,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        customers = PoderoUser.objects.select_related("account")
-        customer = customers.filter(external_user_id=options["customer"]).first()
-        if customer is None:
-            raise CommandError("--customer: there is no such customer")
+        customer = chosen_customer(options)
         if options["is_interactive"]:
             _ask(options["customer"])
         client, now = podero_client(), timezone.now()

@@ -4,23 +4,21 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 from onboarding.flows.erasure import export_customer
-from onboarding.models import PoderoUser
+from onboarding.management.customers import add_customer_argument, chosen_customer
 
 
 class Command(BaseCommand):
     help = "Print everything held about a customer as JSON."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--customer", required=True, help="the retailer's customer number")
+        add_customer_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        customer = PoderoUser.objects.filter(external_user_id=options["customer"]).first()
-        if customer is None:
-            raise CommandError("--customer: there is no such customer")
+        customer = chosen_customer(options)
         told = export_customer(customer=customer, now=timezone.now())
         self.stdout.write(json.dumps(told, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2))

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from onboarding.flows import withdrawal
-from onboarding.models import PoderoUser
+from onboarding.management.customers import add_customer_argument, chosen_customer
 
 
 class Command(BaseCommand):
@@ -17,12 +17,10 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--customer", required=True, help="the retailer's customer number")
+        add_customer_argument(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        customer = PoderoUser.objects.filter(external_user_id=options["customer"]).first()
-        if customer is None:
-            raise CommandError("--customer: there is no such customer")
+        customer = chosen_customer(options)
         if not customer.consents.filter(withdrawn_at=None).exists():
             raise CommandError("--customer: there is nothing to withdraw from")
         devices = withdrawal.withdraw(customer=customer, now=timezone.now())
