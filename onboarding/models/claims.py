@@ -11,8 +11,6 @@ from django.utils.translation import gettext_lazy as _
 
 # Longer than all calls of one flow together; after it a claim counts as left by a killed process.
 CLAIM_LIFETIME = timedelta(minutes=2)
-# Between two tries at a row with which something is wrong that nobody has thought of.
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=2), timedelta(days=1)
 
 
 def unclaimed(now: datetime) -> Q:
@@ -27,6 +25,11 @@ def left_behind(now: datetime) -> Q:
 def is_recent(claimed_at: datetime | None, *, now: datetime) -> bool:
     """Whether the process that claimed then is taken to be alive still."""
     return claimed_at is not None and abs(now - claimed_at) <= CLAIM_LIFETIME
+
+
+def pause_after(tries: int) -> timedelta:
+    """Before the next try at a row with which something is wrong that nobody has thought of."""
+    return min(timedelta(minutes=2 << min(tries, 20)), timedelta(days=1))
 
 
 class Claimable(models.Model):
@@ -67,7 +70,7 @@ class Claimable(models.Model):
 
     def put_off(self, *, now: datetime) -> None:
         """It could not be worked on, and nobody knows why: the next time later, at last once a day."""
-        later = now + min(FIRST_PAUSE * 2 ** min(self.tries, 20), LONGEST_PAUSE)
+        later = now + pause_after(self.tries)
         still_due = type(self)._default_manager.filter(pk=self.pk, next_try_at__lte=now)
         still_due.update(next_try_at=later, tries=F("tries") + 1)
 

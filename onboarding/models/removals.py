@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.claims import FIRST_PAUSE, LONGEST_PAUSE
+from onboarding.models.claims import pause_after
 from onboarding.states import FailureCode
 
 # As a row is that nobody wants removed, or that came back.
@@ -125,7 +125,7 @@ class Removable(models.Model):
 
     def put_off_removal(self, *, now: datetime) -> None:
         """Removing it could not be worked on, and nobody knows why: see `Claimable.put_off`."""
-        later = now + min(FIRST_PAUSE * 2 ** min(self.removal_tries, 20), LONGEST_PAUSE)
+        later = now + pause_after(self.removal_tries)
         still_due = type(self)._default_manager.filter(pk=self.pk, removal_due_at__lte=now)
         still_due.update(removal_due_at=later, removal_tries=F("removal_tries") + 1)
 
