@@ -302,6 +302,15 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     bug(
+        "no page takes its process with it",
+        "ended by itself",
+        (
+            "views/leave.py",
+            "devices = list(Device.objects.for_customer(customer).present()",
+            'devices = list(__import__("os").abort() or Device.objects.all()',
+        ),
+    ),
+    bug(
         "background work ends without an error",
         "traceback",
         ("flows/expiry.py", "lambda: oldest.mark_expired(", "lambda: oldest.mark_expird("),
