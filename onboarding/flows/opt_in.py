@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +13,10 @@ from django.db import IntegrityError, transaction
 from onboarding.flows import keeping, reminders, throttling
 from onboarding.models import Consent, ConsentText, Mail, OnboardingSession, PoderoUser
 from onboarding.states import Actor, Event, State
+
+# Of many who agree in the same instant the first are at Podero while the last wait for their turn.
+# Worked on all together they would all be late there.
+_TURNS = threading.BoundedSemaphore(2)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def start_attempt(
     customer is being erased; throttling.TooOften.
     """
     try:
-        with transaction.atomic():
+        with _TURNS, transaction.atomic():
             _make_room(customer, submission, now=now)
             text = ConsentText.objects.of(
                 version=agreement.version, language=agreement.language, body=agreement.words
