@@ -17,7 +17,8 @@ COPY config config
 COPY onboarding onboarding
 COPY templates templates
 COPY static static
-USER app
+# By number, for otherwise Kubernetes cannot tell that it is not root.
+USER 10001
 # The settings refuse to start without these; nothing of them stays in the image.
 RUN SECRET_KEY=only-for-this-step SITE_URL=https://build.invalid PODERO_AUTH_TOKEN=none \
     PODERO_ORG_ID=00000000-0000-4000-8000-000000000000 \

@@ -8,6 +8,7 @@ same (a full disk, an older version) is dropped: the row in the database is the 
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty
 from time import time_ns
@@ -16,8 +17,24 @@ from typing import Any
 from kombu.transport import filesystem, virtual
 from kombu.utils.json import dumps, loads
 
+# No message means anything for as long; the next one of its kind has come long before.
+KEPT_SECONDS = 3600
+
 
 class Channel(filesystem.Channel):
+    def __init__(self, connection: Any, **kwargs: Any) -> None:
+        super().__init__(connection, **kwargs)
+        self._forget_old_messages()
+
+    def _forget_old_messages(self) -> None:
+        """Whoever takes a message lists the whole folder: many would hold up all that is new."""
+        oldest = time_ns() - KEPT_SECONDS * 1_000_000_000
+        for file in Path(self.data_folder_in).glob("*.msg"):
+            sent_at = file.name.partition("_")[0]
+            if not sent_at.isdecimal() or int(sent_at) < oldest:
+                with suppress(OSError):
+                    file.unlink()
+
     def _put(  # type: ignore[override]  # kombu disagrees with itself about the names
         self, queue: str, payload: Any, **_kwargs: Any
     ) -> None:

@@ -11,30 +11,19 @@ from functools import cache
 from django.conf import settings
 from django.core.cache import cache as shared_cache
 from django_guid import get_guid
-from redis.exceptions import RedisError
 
-from onboarding import metrics, podero
+from onboarding import credentials, metrics, podero
+from onboarding.credentials import without_cache
 from onboarding.gate import SharedGate
 from onboarding.pace import Counter, CounterInCache, CounterInFile, Pace
 
 logger = logging.getLogger(__name__)
 
-_REFUSED_KEY = "podero-refused"
-_REFUSED_SECONDS = 600
 _TOKEN_KEY = "podero-token"  # noqa: S105
 
 
 class TooManyWaiting(Exception):
     """So many requests of this process wait on Podero that another one would only queue up."""
-
-
-@contextmanager
-def _without_cache() -> Iterator[None]:
-    """Go on as if the cache were empty when it cannot be reached."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        logger.warning("Cache could not be reached", extra={"reason": type(error).__name__})
 
 
 class CachedToken:
@@ -49,18 +38,18 @@ class CachedToken:
 
     def get(self) -> str | None:
         token: str | None = None
-        with _without_cache():
+        with without_cache():
             token = shared_cache.get(self._key)
         return token or self._own.get()
 
     def set(self, token: str, seconds: float) -> None:
         self._own.set(token, seconds)
-        with _without_cache():
+        with without_cache():
             shared_cache.set(self._key, token, timeout=max(int(seconds), 1))
 
     def discard(self, token: str) -> None:
         self._own.discard(token)
-        with _without_cache():
+        with without_cache():
             if shared_cache.get(self._key) == token:
                 shared_cache.delete(self._key)
 
@@ -130,33 +119,15 @@ def have_a_token() -> None:
         podero_client().have_a_token()
     except podero.Unauthorized:
         # Whatever the status was: a server may say "bad request" to a wrong secret.
-        _note_refused()
+        credentials.note_refusal()
         raise
-
-
-_refused = threading.Event()
-# A process that begins does not know what those before it have noted.
-_refused.set()
-
-
-def is_refused() -> bool:
-    """Whether Podero did not accept our credentials when it was last asked, in any process."""
-    return bool(shared_cache.get(_REFUSED_KEY))
-
-
-def _note_refused() -> None:
-    _refused.set()
-    with _without_cache():
-        shared_cache.set(_REFUSED_KEY, "yes", timeout=_REFUSED_SECONDS)
 
 
 def _note_credentials(endpoint: str, outcome: str) -> None:
     if outcome == podero.Code.UNAUTHORIZED:
-        _note_refused()
-    elif outcome == "ok" and endpoint != "fetch_token" and _refused.is_set():
-        _refused.clear()
-        with _without_cache():
-            shared_cache.delete(_REFUSED_KEY)
+        credentials.note_refusal()
+    elif outcome == "ok" and endpoint != "fetch_token":
+        credentials.note_acceptance()
 
 
 def _note_call(endpoint: str, outcome: str, seconds: float) -> None:

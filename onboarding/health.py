@@ -22,7 +22,7 @@ from django.utils import timezone
 from kombu.exceptions import ChannelError, OperationalError
 from redis.exceptions import RedisError
 
-from onboarding.clients import is_refused
+from onboarding import credentials
 from onboarding.metrics import breaker_state
 
 DATABASE_SECONDS = 3.0
@@ -122,7 +122,7 @@ def _cache() -> str:
 
 
 def _podero() -> str:
-    if is_refused():
+    if credentials.are_refused():
         return "credentials refused"
     try:
         state = breaker_state(timezone.now())

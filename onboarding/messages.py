@@ -20,6 +20,8 @@ CONNECT_SECONDS = 0.1
 ANSWER_SECONDS = 0.15
 # So long a process does without the broker before it tries again.
 AWAY_SECONDS = 5.0
+# By then the beat has found the row.
+WORTH_SECONDS = 120
 CONNECTIONS = 10
 
 _away_until = 0.0
@@ -35,7 +37,9 @@ def send(task: Task[Any, Any], **arguments: int) -> bool:
         return False
     try:
         with _producers().acquire(block=True, timeout=ANSWER_SECONDS) as producer:
-            task.apply_async(kwargs=arguments, producer=producer, retry=False)
+            task.apply_async(
+                kwargs=arguments, producer=producer, retry=False, expires=WORTH_SECONDS
+            )
     except (OperationalError, ChannelError, LimitExceeded, RedisError, OSError) as error:
         _away_until = time.monotonic() + AWAY_SECONDS
         logger.warning(
@@ -44,6 +48,15 @@ def send(task: Task[Any, Any], **arguments: int) -> bool:
         )
         return False
     return True
+
+
+def forget_all() -> None:
+    """Throw away what waits on the broker: the rows say what is due. For whoever works by them alone."""
+    try:
+        with _producers().acquire(block=True, timeout=ANSWER_SECONDS) as producer:
+            current_app.control.purge(connection=producer.connection)
+    except (OperationalError, ChannelError, LimitExceeded, RedisError, OSError) as error:
+        logger.warning("Broker could not be reached", extra={"reason": type(error).__name__})
 
 
 @cache

@@ -26,6 +26,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from onboarding import credentials
 from onboarding.flows import devices, removal
 from onboarding.models import (
     Breaker,
@@ -137,6 +138,7 @@ def exposition() -> bytes:
     registry = CollectorRegistry()
     MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
     registry.register(_from_database)
+    registry.register(_FROM_CACHE)
     return generate_latest(registry)
 
 
@@ -161,6 +163,19 @@ class FromDatabase(Collector):
         self._read_at = float("-inf")
 
 
+class FromCache(Collector):
+    """What only the calls of other processes have found out; nothing while the cache is away."""
+
+    def collect(self) -> Iterator[Metric]:
+        with credentials.without_cache():
+            yield GaugeMetricFamily(
+                "onboarding_credentials_refused",
+                "Whether Podero did not accept our credentials when it was last asked.",
+                value=credentials.are_refused(),
+            )
+
+
+_FROM_CACHE = FromCache()
 _from_database = FromDatabase()
 forget_what_was_read = _from_database.forget
 

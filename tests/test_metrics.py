@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from config import processes
 from config.processes import forget_ended_processes
-from onboarding import metrics, podero, tasks
+from onboarding import credentials, metrics, podero, tasks
 from onboarding.models import Breaker, JobRun, Mail, OnboardingSession, PoderoUser
 from onboarding.states import State
 from tests.conftest import StartApp
@@ -407,6 +407,17 @@ def named_in(text: str) -> set[str]:
 def named_by(rules: str, label: str) -> set[str]:
     found = re.findall(rf'{label}=~?"([\w|]+)"', rules)
     return {name for each in found for name in each.split("|")}
+
+
+@pytest.mark.django_db
+def test_refused_credentials_are_told_whichever_process_found_out() -> None:
+    assert value("onboarding_credentials_refused") == 0
+
+    credentials.note_refusal()
+    assert value("onboarding_credentials_refused") == 1
+
+    credentials.note_acceptance()
+    assert value("onboarding_credentials_refused") == 0
 
 
 @pytest.mark.django_db

@@ -12,6 +12,7 @@ from onboarding.flows import discovery, failures, keeping, schedule
 from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession
 from onboarding.models.attempts import LATE
+from onboarding.models.claims import CLAIMED_SECONDS
 from onboarding.states import Actor, Event, FailureCode, State
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ def look_up_attempt(
     find = discovery.find_newcomers if attempt.state == State.LINKED else discovery.find_devices
     try:
         is_last_word = _is_first_look_after_the_end(attempt, now)
-        findings = find(client=client, attempt=attempt, is_last_word=is_last_word)
+        with podero.within(CLAIMED_SECONDS):
+            findings = find(client=client, attempt=attempt, is_last_word=is_last_word)
     except podero.PoderoError as error:
         _record_check_failed(attempt, error, now=now)
         return not error.is_retryable

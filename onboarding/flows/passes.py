@@ -77,7 +77,7 @@ def take_up_each(
             try:
                 unanswered = 0 if act(row, clock()) else unanswered + 1
             except Exception as error:
-                if _is_database_away(error):
+                if is_database_away(error):
                     raise
                 put_off(row, clock())
                 failed += 1
@@ -87,7 +87,7 @@ def take_up_each(
     return taken
 
 
-def _is_database_away(error: Exception) -> bool:
+def is_database_away(error: Exception) -> bool:
     """Whether it is; one that answers has only given up on a row that another process holds."""
     is_told = isinstance(error, OperationalError | InterfaceError)
     return is_told and not connection.is_usable()

@@ -7,6 +7,7 @@ comes soon enough.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from onboarding import podero
@@ -148,29 +149,44 @@ def sweep(
 ) -> dict[str, int]:
     """Do everything that is due once; returns how many rows each step took up.
 
-    Without `post` no mail is sent.
+    Without `post` no mail is sent. A step that fails keeps none from its turn, unless the database
+    is away; what went wrong is raised at the end, as one ExceptionGroup.
     """
     clock = passes.clock_from(now)
     # In this order a return that is confirmed has its device switched on in the same sweep, and
     # what is switched off for good, with nothing left to charge, is removed in it.
-    return {
-        "claims freed": expiry.free_stuck_claims(now=clock()),
-        "returns checked": verify_due_returns(client=client, now=clock()),
-        "attempts looked up": look_up_due_attempts(client=client, now=clock()),
-        "reconnections taken up": take_up_due_reconnections(client=client, now=clock()),
-        "confirmations recalled": confirming.recall_doubtful_confirmations(now=clock()),
-        "devices switched": switch_due_devices(client=client, now=clock()),
-        "wishes to charge taken up": charge_due_devices(client=client, now=clock()),
-        "devices removed": remove_due_devices(client=client, now=clock()),
-        "users removed": remove_due_customers(client=client, now=clock()),
-        "customers' devices refreshed": refresh_due_devices(client=client, now=clock()),
-        "savings fetched": fetch_due_savings(client=client, now=clock()),
-        "attempts expired": expiry.expire_unopened_attempts(now=clock()),
-        "mails taken up": mails.send_due_mails(post=post, now=clock()) if post else 0,
-        "wishes to charge forgotten": charging.forget_answered(now=clock()),
-        "hand-offs forgotten": handoff.forget_used(now=clock()),
-        "refusals forgotten": throttling.forget_old_tallies(now=clock())
-        + sign_in_failures.forget_old_failures(now=clock()),
-        "sign-ins forgotten": expiry.forget_ended_sign_ins(),
-        "rows erased": retention.erase_what_is_over(now=clock()),
+    steps: dict[str, Callable[[], int]] = {
+        "claims freed": lambda: expiry.free_stuck_claims(now=clock()),
+        "returns checked": lambda: verify_due_returns(client=client, now=clock()),
+        "attempts looked up": lambda: look_up_due_attempts(client=client, now=clock()),
+        "reconnections taken up": lambda: take_up_due_reconnections(client=client, now=clock()),
+        "confirmations recalled": lambda: confirming.recall_doubtful_confirmations(now=clock()),
+        "devices switched": lambda: switch_due_devices(client=client, now=clock()),
+        "wishes to charge taken up": lambda: charge_due_devices(client=client, now=clock()),
+        "devices removed": lambda: remove_due_devices(client=client, now=clock()),
+        "users removed": lambda: remove_due_customers(client=client, now=clock()),
+        "customers' devices refreshed": lambda: refresh_due_devices(client=client, now=clock()),
+        "savings fetched": lambda: fetch_due_savings(client=client, now=clock()),
+        "attempts expired": lambda: expiry.expire_unopened_attempts(now=clock()),
+        "mails taken up": lambda: mails.send_due_mails(post=post, now=clock()) if post else 0,
+        "wishes to charge forgotten": lambda: charging.forget_answered(now=clock()),
+        "hand-offs forgotten": lambda: handoff.forget_used(now=clock()),
+        "refusals forgotten": lambda: (
+            throttling.forget_old_tallies(now=clock())
+            + sign_in_failures.forget_old_failures(now=clock())
+        ),
+        "sign-ins forgotten": expiry.forget_ended_sign_ins,
+        "rows erased": lambda: retention.erase_what_is_over(now=clock()),
     }
+    done: dict[str, int] = {}
+    failures: list[Exception] = []
+    for name, step in steps.items():
+        try:
+            done[name] = step()
+        except Exception as error:
+            if passes.is_database_away(error):
+                raise
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("Not all that is due could be done", failures)
+    return done

@@ -87,12 +87,12 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
         linked = customer.attempts.filter(state=State.LINKED, consent__withdrawn_at=now)
         for attempt in linked.order_by("pk"):
             attempt.note(Event.WITHDRAWN, at=now, actor=Actor.CUSTOMER)
-    for attempt in customer.attempts.filter(state__in=[State.STARTED, State.OPEN]):
-        try:
-            attempt.mark_cancelled(at=now, event=Event.WITHDRAWN)
-        except InvalidTransition:
-            # It came back this very moment; verification sees the withdrawn consent and undoes it.
-            logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
+        for attempt in customer.attempts.filter(state__in=[State.STARTED, State.OPEN]):
+            try:
+                attempt.mark_cancelled(at=now, event=Event.WITHDRAWN)
+            except InvalidTransition:
+                # It came back this very moment; verification sees the withdrawn consent and undoes it.
+                logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
     if newest is not None:
         # Who restores a backup of before learns it from here.
         logger.info("Customer withdrew", extra={"customer": customer.reference})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from time import time_ns
 
 import pytest
 from kombu import Connection, Exchange, Queue
@@ -67,3 +68,20 @@ def test_half_written_message_is_passed_over(options: dict[str, object], tmp_pat
         message = both.get(timeout=5)
 
         assert message.payload == {"n": 1}
+
+
+def test_messages_that_nobody_took_for_an_hour_are_gone(
+    options: dict[str, object], tmp_path: Path
+) -> None:
+    """Each one that is taken has the whole folder listed: a weekend's would take as long to end."""
+    folder = tmp_path / "messages"
+    hour = 3600 * 1_000_000_000
+    old = [folder / f"{time_ns() - hours * hour}_{hours}.work.msg" for hours in (2, 60)]
+    new = folder / f"{time_ns() - hour // 2}_new.work.msg"
+    for file in (*old, new):
+        file.write_text("{}")
+
+    with connect(options) as connection:
+        connection.channel()
+
+    assert list(folder.iterdir()) == [new]

@@ -59,7 +59,7 @@ def test_image_holds_what_the_app_needs() -> None:
 
     assert copied == let_in
     assert all((ROOT / name).exists() for name in copied)
-    assert "USER app" in dockerfile
+    assert "USER 10001" in dockerfile
 
 
 def test_units_are_accepted(tmp_path: Path) -> None:

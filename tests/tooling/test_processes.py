@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -61,6 +62,20 @@ def test_worker_finishes_what_the_web_process_could_not(
     assert "Traceback" not in logs
     for key in ("token=ey", "onboarding_session_id=", "@example.com", "demo-secret"):
         assert key not in logs
+
+
+def test_sweep_throws_away_what_no_worker_takes(
+    start_app: StartApp, simulator: RunningSimulator
+) -> None:
+    """Where there is none, each press would leave a message for ever."""
+    app = start_app(simulator)
+    link(app, simulator, "P-3")
+    messages = Path(app.env["VAR_DIR"]) / "broker" / "messages"
+    assert list(messages.glob("*.msg"))
+
+    assert app.manage("sweep").returncode == 0
+
+    assert list(messages.glob("*.msg")) == []
 
 
 def test_web_process_stops_in_good_order_on_sigterm(

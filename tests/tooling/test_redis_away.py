@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ import pytest
 import requests
 from celery import current_app
 from django.core.cache.backends.redis import RedisCache
+from django.utils import timezone
+from redis import Redis
 
 from config.caching import RedisWhileItAnswers
 from onboarding import health, messages
@@ -112,6 +116,35 @@ def test_broker_that_is_back_is_used_again(redis: RunningServer) -> None:
     messages._away_until = 0.0
 
     assert send()
+
+
+@pytest.mark.usefixtures("broker")
+def test_messages_end_and_can_be_thrown_away(redis: RunningServer) -> None:
+    """Workers may be away for a weekend; where none is at all, nobody takes what is sent."""
+    assert send()
+    assert send()
+    with Redis.from_url(redis.url) as server:
+        waiting = [json.loads(message) for message in server.lrange("celery", 0, -1)]
+        messages.forget_all()
+        left = server.llen("celery")
+
+    ends = [datetime.fromisoformat(message["headers"]["expires"]) for message in waiting]
+    assert [
+        timedelta(seconds=60) < end - timezone.now() <= timedelta(seconds=120) for end in ends
+    ] == [
+        True,
+        True,
+    ]
+    assert left == 0
+
+
+@pytest.mark.usefixtures("broker")
+def test_broker_that_is_away_has_nothing_thrown_away(redis: RunningServer) -> None:
+    silence(redis)
+
+    _nothing, seconds = timed(messages.forget_all)
+
+    assert seconds < SILENT_SECONDS + SLACK_SECONDS
 
 
 @pytest.mark.usefixtures("broker")

@@ -13,7 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
-from onboarding import clients, health, tasks
+from onboarding import credentials, health, tasks
 from onboarding.health import Part
 from onboarding.models import Breaker
 from tests.factories import make_customer
@@ -122,7 +122,7 @@ def test_wrong_secret_is_told_before_the_first_customer_comes(
 
     simulator.control.clear_faults()
     # Mended, and started anew: the processes that had noted it are gone.
-    clients._refused.set()
+    credentials._noted.set()
     Customer(make_customer()).opt_in()
 
     health.parts.cache_clear()
@@ -139,7 +139,7 @@ def test_token_that_ran_out_is_no_refusal(
 
     Customer(make_customer()).opt_in()
 
-    assert not clients.is_refused()
+    assert not credentials.are_refused()
 
 
 def test_part_that_hangs_is_given_up_on_and_not_asked_twice() -> None:

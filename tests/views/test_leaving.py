@@ -206,6 +206,26 @@ def test_leaving_from_two_loaded_copies_is_one_withdrawal(device: Device, settin
     assert Mail.objects.count() == 1
 
 
+def test_withdrawal_is_on_record_whole_or_not_at_all(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may be killed between any two lines, and nobody repeats the rest for the customer."""
+    customer = device.podero_user
+    attempt = make_attempt(podero_user=customer, consent=device.attempt.consent)
+    with monkeypatch.context() as patched:
+        patched.setattr(OnboardingSession, "mark_cancelled", lambda *_all, **_fields: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            withdrawal.withdraw(customer=customer, now=NOON)
+
+    assert customer.consents.get().withdrawn_at is None
+
+    withdrawal.withdraw(customer=PoderoUser.objects.get(pk=customer.pk), now=NOON)
+
+    attempt.refresh_from_db()
+    assert attempt.state == State.CANCELLED
+    assert customer.consents.get().withdrawn_at == NOON
+
+
 def test_second_withdrawal_after_coming_back_is_acknowledged_anew(
     device: Device, settings: Any
 ) -> None:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from onboarding import metrics, podero
+from onboarding import messages, metrics, podero
 from onboarding.clients import have_a_token, podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.letters import mail_server
@@ -23,6 +23,8 @@ class Command(BaseCommand):
         atexit.register(metrics.forget_own_counts)
         with suppress(podero.PoderoError):
             have_a_token()
+        # Where no worker is, nobody else ever takes them.
+        messages.forget_all()
         done = sweep(client=podero_client(), post=mail_server(), now=timezone.now())
         for name in ("sweep", *settings.CELERY_BEAT_SCHEDULE):
             JobRun.record_success(name, at=timezone.now())

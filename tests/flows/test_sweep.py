@@ -1,0 +1,51 @@
+"""All that is due, in one go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from onboarding.clients import podero_client
+from onboarding.flows import expiry, retention
+from onboarding.flows import sweep as sweep_flow
+from tests.simulator.launch import RunningSimulator
+
+pytestmark = pytest.mark.django_db
+
+
+def test_step_that_fails_keeps_none_from_its_turn(
+    podero_settings: Any, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_when: object) -> int:
+        raise ValueError("nobody has thought of this")
+
+    erased: list[object] = []
+
+    def erase(**when: object) -> int:
+        erased.append(when)
+        return 0
+
+    monkeypatch.setattr(expiry, "free_stuck_claims", fails)
+    monkeypatch.setattr(retention, "erase_what_is_over", erase)
+
+    with pytest.raises(ExceptionGroup) as failed:
+        sweep_flow.sweep(client=podero_client(), now=timezone.now())
+
+    assert [type(each) for each in failed.value.exceptions] == [ValueError]
+    assert len(erased) == 1
+
+
+def test_sweep_ends_at_once_when_the_database_is_away(
+    podero_settings: Any, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_away(**_when: object) -> int:
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(expiry, "free_stuck_claims", is_away)
+    monkeypatch.setattr(connection, "is_usable", lambda: False)
+
+    with pytest.raises(OperationalError):
+        sweep_flow.sweep(client=podero_client(), now=timezone.now())
