@@ -28,9 +28,10 @@ FIGURES = (
         bound=(
             "The processor. A press costs about 20 ms of it: 15 in the web process (a quarter for the two "
             "calls through `requests`, two fifths for Django's ORM), 3 in PostgreSQL, 2 in "
-            "the simulator and the customer. Fifty in the same instant are 1 s of work for 2 cores, so the "
-            "last has waited half a second longer than Podero took; 1.3 × leaves 7 ms each, and "
-            "would take six cores. Of two processes with 20 "
+            "the simulator and the customer. Fifty in the same instant are 1 s of work for 2 cores. They take "
+            "turns, two in a process, so that the first are at Podero while the last wait; worked on all "
+            "together they were at 1.96 ×. The last still waits for what comes before everybody's first call, "
+            "10 ms each or a quarter of a second on 2 cores, and 1.3 × leaves 0.18 s. Of two processes with 20 "
             "places toward Podero each, about 40 of the 50 go straight to the form; the others get their "
             "status page at once, which goes on by itself."
         ),
@@ -56,7 +57,8 @@ FIGURES = (
         is_more_better=False,
         measure=pages.while_podero_is_slow,
         bound=(
-            "Sharing the cores and Python's lock with the presses; the worse of the two pages counts. No page "
+            "Sharing the cores and Python's lock with the presses; the worse of the two pages counts, and how much of a core the "
+            "web processes took stands below. No page "
             "waits for Podero, since half of the threads never do. Each call is given up after 8 s; then the breaker "
             "opens, and who presses is told so at once. The median barely moves; the 95th percentile of a page of a few "
             "milliseconds is mostly a page that came while a press was being worked on."

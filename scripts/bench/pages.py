@@ -30,7 +30,7 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
     ratios: dict[str, list[float]] = {name: [] for name in PAGES}
     with world.app() as app:
         visitor = _with_a_device(app, world)
-        for _round in range(1 if is_small else 3):
+        for _round in range(1 if is_small else 5):
             world.simulator.control.settings(latency_ms=0)
             crowd = ready_customers(app, world.numbers(CUSTOMERS))
             _visit(visitor, 2)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
 from django.db import connection, transaction
 
-from onboarding.flows import expiry
+from onboarding.flows import expiry, opt_in, throttling
 from onboarding.flows.expiry import OPENING_PERIOD, expire_unopened_attempts, free_stuck_claims
-from onboarding.models import InvalidTransition, OnboardingSession, SessionEvent
+from onboarding.models import InvalidTransition, OnboardingSession, PoderoUser, SessionEvent
 from onboarding.models.claims import CLAIM_LIFETIME
 from onboarding.models.events import SessionEventQuerySet
 from onboarding.states import Event, State
@@ -166,3 +169,49 @@ def test_a_claim_that_is_given_back_at_the_last_moment_is_not_freed_as_well() ->
 
     assert freed == 2
     assert not mine.events.exists()
+
+
+def test_those_who_agree_at_once_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first are at Podero while the last wait. Whoever fails gives the turn on, too."""
+    counting, under_way, most = threading.Lock(), 0, 0
+
+    @contextmanager
+    def takes_long() -> Iterator[None]:
+        nonlocal under_way, most
+        with counting:
+            under_way += 1
+            most = max(most, under_way)
+        time.sleep(0.05)
+        try:
+            yield
+        finally:
+            with counting:
+                under_way -= 1
+
+    def refuse(*_all: object, **_named: object) -> None:
+        raise throttling.TooOften(retry_at=NOON)
+
+    monkeypatch.setattr(opt_in, "_make_room", refuse)
+    # SQLite lets only one write at a time, turns or not.
+    monkeypatch.setattr(opt_in, "transaction", SimpleNamespace(atomic=takes_long))
+    agreement = opt_in.Agreement(
+        version="1", language="en", words="", allows_control=True, allows_data_exchange=True
+    )
+
+    def agree(customer: PoderoUser) -> bool:
+        with pytest.raises(throttling.TooOften):
+            opt_in.start_attempt(
+                customer=customer,
+                agreement=agreement,
+                device_type="ev",
+                submission=uuid.uuid4(),
+                now=NOON,
+            )
+        return True
+
+    customers = [make_customer() for _number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        pressed = [pool.submit(elsewhere(partial(agree, customer))) for customer in customers]
+        assert all(each.result(10) for each in pressed)
+
+    assert most == 2
