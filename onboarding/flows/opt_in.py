@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,8 +17,10 @@ from onboarding.models import Consent, ConsentText, Mail, OnboardingSession, Pod
 from onboarding.states import Actor, Event, State
 
 # Of many who agree in the same instant the first are at Podero while the last wait for their turn.
-# Worked on all together they would all be late there.
+# Worked on all together they would all be late there. Whoever has waited for so long goes on
+# without one: two who are held up must not hold up everybody.
 _TURNS = threading.BoundedSemaphore(2)
+TURN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def start_attempt(
     customer is being erased; throttling.TooOften.
     """
     try:
-        with _TURNS, transaction.atomic():
+        with _in_turn(), transaction.atomic():
             _make_room(customer, submission, now=now)
             text = ConsentText.objects.of(
                 version=agreement.version, language=agreement.language, body=agreement.words
@@ -118,6 +122,16 @@ def continue_attempt(
     except IntegrityError:
         return OnboardingSession.objects.get(submission=submission, podero_user=attempt.podero_user)
     return successor
+
+
+@contextmanager
+def _in_turn() -> Iterator[None]:
+    has_turn = _TURNS.acquire(timeout=TURN_SECONDS)
+    try:
+        yield
+    finally:
+        if has_turn:
+            _TURNS.release()
 
 
 def _make_room(customer: PoderoUser, submission: UUID, *, now: datetime) -> None:

@@ -687,7 +687,7 @@ GUARDS = (
           "    registry.register(_FROM_CACHE)\n", "",
           ("tests/test_metrics.py::test_refused_credentials_are_told_whichever_process_found_out",)),
     Guard("opt-in: those who agree at once take turns", "onboarding/flows/opt_in.py",
-          "with _TURNS, transaction.atomic():", "with transaction.atomic():",
+          "with _in_turn(), transaction.atomic():", "with transaction.atomic():",
           ("tests/races/test_many_at_once.py::test_those_who_agree_at_once_take_turns",)),
     Guard("places: who finds none comes later each time", "onboarding/views/leaving.py",
           "linking.put_off(attempt=attempt, now=timezone.now())", "pass",

@@ -28,6 +28,9 @@ from tests.races.test_races import at_once
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NOW = NOON + OPENING_PERIOD
+AGREEMENT = opt_in.Agreement(
+    version="1", language="en", words="", allows_control=True, allows_data_exchange=True
+)
 Result = TypeVar("Result")
 
 
@@ -194,15 +197,12 @@ def test_those_who_agree_at_once_take_turns(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(opt_in, "_make_room", refuse)
     # SQLite lets only one write at a time, turns or not.
     monkeypatch.setattr(opt_in, "transaction", SimpleNamespace(atomic=takes_long))
-    agreement = opt_in.Agreement(
-        version="1", language="en", words="", allows_control=True, allows_data_exchange=True
-    )
 
     def agree(customer: PoderoUser) -> bool:
         with pytest.raises(throttling.TooOften):
             opt_in.start_attempt(
                 customer=customer,
-                agreement=agreement,
+                agreement=AGREEMENT,
                 device_type="ev",
                 submission=uuid.uuid4(),
                 now=NOON,
@@ -215,3 +215,21 @@ def test_those_who_agree_at_once_take_turns(monkeypatch: pytest.MonkeyPatch) -> 
         assert all(each.result(10) for each in pressed)
 
     assert most == 2
+
+
+def test_nobody_is_held_up_for_long_by_those_whose_turn_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(opt_in, "TURN_SECONDS", 0.05)
+    customer = make_customer()
+
+    with opt_in._in_turn(), opt_in._in_turn():
+        attempt = opt_in.start_attempt(
+            customer=customer,
+            agreement=AGREEMENT,
+            device_type="ev",
+            submission=uuid.uuid4(),
+            now=NOON,
+        )
+
+    assert attempt.state == State.STARTED
