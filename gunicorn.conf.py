@@ -74,4 +74,13 @@ control_socket_disable = True
 
 def on_starting(_server: Any) -> None:
     """Begin to count anew; a worker that is replaced later leaves its counts behind."""
+    _forget_ended_processes()
+
+
+def child_exit(_server: Any, _worker: Any) -> None:
+    """Not for ever: workers that end again and again would fill the disk."""
+    _forget_ended_processes()
+
+
+def _forget_ended_processes() -> None:
     forget_ended_processes(Path(os.environ.get("VAR_DIR") or "var") / "metrics")

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -345,6 +346,22 @@ def test_counts_of_ended_processes_stay_while_others_count(
     monkeypatch.setattr(processes, "MANY", 2)
     forget_ended_processes(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["counter_1.db"]
+
+
+def test_web_process_that_ends_again_and_again_does_not_fill_the_disk(
+    start_app: StartApp, simulator: RunningSimulator
+) -> None:
+    """gunicorn begins a new one each time, and itself goes on."""
+    app = start_app(simulator)
+    folder = app.var_dir / "metrics"
+    master = app.processes["web"].pid
+    for number in range(processes.MANY + 1):
+        (folder / f"counter_{999_000_000 + number}.db").touch()
+    [child, *_others] = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+
+    os.kill(int(child), signal.SIGKILL)
+
+    wait_for(lambda: not list(folder.glob("counter_999*.db")))
 
 
 @pytest.mark.django_db
