@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from django.db import connection, transaction
 
-from onboarding.flows import expiry, opt_in, throttling
+from onboarding.flows import expiry, opt_in, throttling, withdrawal
 from onboarding.flows.expiry import OPENING_PERIOD, expire_unopened_attempts, free_stuck_claims
 from onboarding.models import InvalidTransition, OnboardingSession, PoderoUser, SessionEvent
 from onboarding.models.claims import CLAIM_LIFETIME
@@ -233,3 +233,34 @@ def test_nobody_is_held_up_for_long_by_those_whose_turn_it_is(
         )
 
     assert attempt.state == State.STARTED
+
+
+def test_withdrawal_of_many_attempts_meets_all_that_moves_them() -> None:
+    """Two tabs withdraw while forms open, others are expired, and claims are freed: nobody waits
+    in a circle, and nothing is left open."""
+    for _round in range(5):
+        mine = make_attempts(6)
+        customer = mine[0].podero_user
+
+        def withdraw(customer: PoderoUser = customer) -> bool:
+            withdrawal.withdraw(customer=PoderoUser.objects.get(pk=customer.pk), now=NOW)
+            return True
+
+        acts: list[Callable[[], object]] = [
+            *(partial(open_form, attempt) for attempt in mine),
+            withdraw,
+            withdraw,
+            partial(expire_unopened_attempts, now=NOW),
+            partial(free_stuck_claims, now=NOW + 2 * CLAIM_LIFETIME),
+        ]
+        with ThreadPoolExecutor(len(acts)) as pool:
+            for done in [pool.submit(elsewhere(act)) for act in acts]:
+                done.result(30)
+
+        ended = customer.attempts.values_list("state", flat=True)
+        assert set(ended) <= {State.CANCELLED, State.EXPIRED}
+        assert not customer.consents.filter(withdrawn_at=None).exists()
+        for attempt in mine:
+            assert (
+                attempt.events.filter(state_after__in=[State.CANCELLED, State.EXPIRED]).count() == 1
+            )
