@@ -66,8 +66,6 @@ logconfig_dict = {
     },
 }
 
-# Whose X-Forwarded-* headers count: gunicorn's default is 127.0.0.1, FORWARDED_ALLOW_IPS changes it.
-
 # gunicorn would open a control socket below the home directory.
 control_socket_disable = True
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from drill.clock import TOLERANCE, Clock
-from drill.memory import Click, Person
+from drill.memory import NEVER, Click, Person, Return
 
 # As in design.md, section 4; not taken from the app, which is what is being examined.
 MOVES = {
@@ -188,7 +188,27 @@ def every_attempt_is_right(evidence: Evidence) -> Iterator[Breach]:
             )
             if rows and state != "linked" and not is_told:
                 yield Breach("wrong", reference, f"{state}, but Podero has its device")
+        yield from _cancelled_attempt(evidence, attempt, linked)
         yield from _withdrawn_attempt(evidence, attempt, consent)
+
+
+def _cancelled_attempt(evidence: Evidence, attempt: Row, linked: list[str]) -> Iterator[Breach]:
+    """Who came back through cancel, and linked nothing, has cancelled: unless all was over before."""
+    own = [back for back in evidence.person(attempt).returns if _is_of(back, attempt)]
+    cancelled_at = min((back.answered_at for back in own if not back.is_success), default=NEVER)
+    if cancelled_at == NEVER or linked or any(back.is_success for back in own):
+        return
+    moves = filter(_is_move, evidence.events[attempt["id"]])
+    over = [row for row in moves if row["state_before"] == "open"]
+    if not any(
+        row["state_after"] == "cancelled" or evidence.earliest(row["at"]) < cancelled_at + TOLERANCE
+        for row in over
+    ):
+        yield Breach("wrong", attempt["reference"], f"{attempt['state']}, but it was cancelled")
+
+
+def _is_of(back: Return, attempt: Row) -> bool:
+    return back.session == attempt["podero_id"] and back.answered_at < NEVER
 
 
 def _withdrawn_attempt(evidence: Evidence, attempt: Row, consent: Row) -> Iterator[Breach]:
@@ -228,13 +248,16 @@ def timelines_are_complete(evidence: Evidence) -> Iterator[Breach]:
             state = after
         if state != attempt["state"]:
             yield Breach("timeline", reference, f"ends {state}, the attempt is {attempt['state']}")
-        yield from _story_is_told(attempt, events)
+        yield from _story_is_told(evidence, attempt, events)
 
 
-def _story_is_told(attempt: Row, events: list[Row]) -> Iterator[Breach]:
+def _story_is_told(evidence: Evidence, attempt: Row, events: list[Row]) -> Iterator[Breach]:
     told = {event["event"] for event in events}
     if attempt["podero_id"] and "opened" not in told:
         yield Breach("timeline", attempt["reference"], "does not tell that the form was opened")
+    own = [back for back in evidence.person(attempt).returns if _is_of(back, attempt)]
+    if any(back.is_success for back in own) and not told & {"returned", "return_seen_elsewhere"}:
+        yield Breach("timeline", attempt["reference"], "does not tell that the customer came back")
 
 
 # --- Customers and devices ------------------------------------------------------------------
@@ -375,22 +398,18 @@ def who_stays_is_optimized(evidence: Evidence) -> Iterator[Breach]:
         )
         if was_confirmed and not is_on:
             yield Breach("forgotten", _reference(evidence, row), "confirmed, but off at Podero")
-        if not is_on and _was_brought_back(evidence, row, session, attempt):
+        if not is_on and _was_brought_back(evidence, row, attempt):
             yield Breach("forgotten", _reference(evidence, row), "brought back, but off at Podero")
 
 
-def _was_brought_back(evidence: Evidence, row: Row, session: Row, attempt: Row) -> bool:
+def _was_brought_back(evidence: Evidence, row: Row, attempt: Row) -> bool:
     """Whether the browser that left came back naming the device, and no other browser ever came.
 
     That is for the person to say: an app that loses returns knows of none. A device that a look
     had found before is asked about.
     """
     person = evidence.person(attempt)
-    came = [
-        back
-        for back in person.returns
-        if back.session == session["id"] and back.is_success and back.is_answered
-    ]
+    came = [back for back in person.returns if _is_of(back, attempt) and back.is_success]
     if row["attempt_id"] != attempt["id"] or not came or came[0].device != row["podero_id"]:
         return False
     was_found_before = any(

@@ -290,11 +290,12 @@ class Customer:
         self, way: str, session: str, *, browser: Browser | None = None, is_same: bool = True
     ) -> Page:
         """Open the address that the form led back to. `is_same`: in the browser that had left."""
-        named = parse_qs(urlsplit(way).query).get("device_id", [""])[0]
+        named = parse_qs(urlsplit(way).query).get("deviceId", [""])[0]
         back = Return(session, "/success/" in way, is_same, time.time(), named)
         self.person.returns.append(back)
         page = self.ask("GET", way, browser=browser)
-        back.is_answered = bool(page.location)
+        if "/optimize/attempts/" in page.location:
+            back.answered_at = time.time()
         return self.follow(page, browser=browser)
 
     def confirm_devices(self, *, browser: Browser | None = None) -> int:

@@ -59,7 +59,10 @@ def examine(
         Breach("ended by itself", name, "while nothing was down that it needs")
         for name, part in app.parts.items()
         for moment in part.deaths
-        if not outages.cover(moment - ENDING_SECONDS, moment, *excuses)
+        if not (
+            outages.cover(moment - ENDING_SECONDS, moment, *excuses)
+            and logs.gives_up_for_an_outage(part.log, watch, moment - ENDING_SECONDS, moment)
+        )
     ]
     found += [
         Breach("gave up", person.number, f"waited for {person.gave_up} in vain")

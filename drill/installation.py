@@ -286,6 +286,10 @@ class Watch:
             after = moment
         return after, time.time()
 
+    def offset_at(self, log: Path, moment: float) -> int:
+        """How long the log was when it was looked at last, then or before."""
+        return max((length for at, length in self.lengths.get(log, []) if at <= moment), default=0)
+
     def _run(self) -> None:
         rounds = 0
         while not self._ended.wait(0.5):

@@ -62,6 +62,13 @@ def tracebacks_in(log: Path, watch: Watch, outages: Outages, *whats: str) -> Ite
         offset = content.find(_TRACEBACK, offset + 1)
 
 
+def gives_up_for_an_outage(log: Path, watch: Watch, began: float, ended: float) -> bool:
+    """Whether what was written in between, in real moments, says so; Celery does before it ends."""
+    content = log.read_bytes()[watch.offset_at(log, began) : watch.offset_at(log, ended) + 100_000]
+    told = content.decode(errors="replace")
+    return "CRITICAL" in told and _OF_AN_OUTAGE.search(told) is not None
+
+
 def crashes_in(log: Path) -> Iterator[Breach]:
     """Breaches for web processes that ended otherwise than by the saboteur's hand."""
     for how in sorted(set(_CRASH.findall(log.read_text(errors="replace")))):

@@ -30,7 +30,8 @@ class Return:
     went_at: float
     device: str = ""
     """Which one the address named."""
-    is_answered: bool = False
+    answered_at: float = NEVER
+    """When it was taken for the customer's: the browser was led to the page of the attempt."""
 
 
 @dataclass

@@ -237,6 +237,20 @@ BUGS: tuple[Bug, ...] = (
         ),
     ),
     bug(
+        "who cancels has cancelled",
+        "wrong",
+        (
+            "flows/returning.py",
+            "        attempt.mark_cancelled(at=now)\n",
+            "        pass\n",
+        ),
+    ),
+    bug(
+        "who comes back has come back",
+        "timeline",
+        ("flows/returning.py", "in range(MOVES_AT_ONCE)", "in range(0)"),
+    ),
+    bug(
         "every move is in the timeline",
         "timeline",
         (

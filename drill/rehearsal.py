@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,7 +20,7 @@ from pathlib import Path
 from drill import report
 from drill.audit import Breach
 from drill.browser import Page
-from drill.clock import Clock
+from drill.clock import TOLERANCE, Clock
 from drill.customers import Customer, World, world_of
 from drill.examine import examine
 from drill.installation import Installation, Watch, embedded
@@ -123,6 +124,12 @@ def leaves_and_podero_is_mistaken(customer: Customer, app: Installation) -> None
     app.sweep()
 
 
+def cancels(customer: Customer, _app: Installation) -> None:
+    """Cancels, and leaves it at that."""
+    session = _sent(customer)
+    customer.come_back(customer.cancel(session), session)
+
+
 def back_and_forth(customer: Customer, _app: Installation) -> None:
     """Cancels, continues afresh and finishes."""
     session = _sent(customer)
@@ -187,6 +194,7 @@ SCENES: tuple[Scene, ...] = (
     leaves_midway,
     leaves_and_finishes,
     leaves_while_podero_is_away,
+    cancels,
     back_and_forth,
     late_cancel,
     nothing_linked,
@@ -234,6 +242,8 @@ def play(app: Installation, world: World, simulator: RunningSimulator) -> list[B
             found.append(Breach("scene", scene.__name__, repr(error)[:200]))
         simulator.control.clear_faults()
         customer.hang_up()
+    # So that the audit can tell what was before from what comes after.
+    time.sleep(TOLERANCE)
     app.clock.move(DAY)
     return found
 

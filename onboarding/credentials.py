@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,9 +15,9 @@ logger = logging.getLogger(__name__)
 _KEY = "podero-refused"
 _SECONDS = 600
 
-_noted = threading.Event()
-# A process that begins does not know what those before it have noted.
-_noted.set()
+# What another process has noted is looked for this often by those that are accepted.
+_LOOK_SECONDS = 30.0
+_looks_at = 0.0
 
 
 @contextmanager
@@ -38,13 +38,15 @@ def are_refused() -> bool:
 
 
 def note_refusal() -> None:
-    _noted.set()
+    global _looks_at  # noqa: PLW0603  (one per process, like the refusal)
+    _looks_at = 0.0
     with without_cache():
         shared_cache.set(_KEY, "yes", timeout=_SECONDS)
 
 
 def note_acceptance() -> None:
-    if _noted.is_set():
-        _noted.clear()
+    global _looks_at  # noqa: PLW0603  (one per process, like the refusal)
+    if time.monotonic() >= _looks_at:
+        _looks_at = time.monotonic() + _LOOK_SECONDS
         with without_cache():
             shared_cache.delete(_KEY)

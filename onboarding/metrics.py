@@ -310,7 +310,7 @@ def _jobs() -> Metric:
     gauge = GaugeMetricFamily(
         "onboarding_job_last_success_timestamp_seconds",
         "When a scheduled job last did its work; 0 for never.",
-        labels=["job"],
+        labels=["task"],
     )
     known = dict(JobRun.objects.values_list("name", "succeeded_at"))
     others = {name for name in known if name.partition("-")[0] not in settings.SCHEDULED_JOBS}

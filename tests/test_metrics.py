@@ -115,8 +115,8 @@ def test_gauges_say_what_the_database_holds() -> None:
     assert 40 <= value("onboarding_queue_age_seconds", series, kind="look_ups") < 70
     assert 70 <= value("onboarding_queue_age_seconds", series, kind="switches") < 100
     assert 0 <= value("onboarding_queue_age_seconds", series, kind="mails") < 30
-    assert value(LAST, series, job="send_due_mails") == pytest.approx(now.timestamp(), abs=1)
-    assert value(LAST, series, job="expire_due_attempts") == 0
+    assert value(LAST, series, task="send_due_mails") == pytest.approx(now.timestamp(), abs=1)
+    assert value(LAST, series, task="expire_due_attempts") == 0
 
 
 @pytest.mark.django_db
@@ -295,13 +295,13 @@ def test_job_that_is_shared_out_is_as_late_as_the_latest_of_its_passes(
     for name, minutes in (("look_up_due_attempts", 1), ("look_up_due_attempts-1", 50)):
         JobRun.record_success(name, at=now - timedelta(minutes=minutes))
     JobRun.record_success("look_up_due_attempts-7", at=now - timedelta(days=9))  # there once
-    assert value(LAST, job="look_up_due_attempts") == 0
+    assert value(LAST, task="look_up_due_attempts") == 0
 
     JobRun.record_success("look_up_due_attempts-2", at=now)
 
     metrics.forget_what_was_read()
     expected = (now - timedelta(minutes=50)).timestamp()
-    assert value(LAST, job="look_up_due_attempts") == pytest.approx(expected, abs=1)
+    assert value(LAST, task="look_up_due_attempts") == pytest.approx(expected, abs=1)
     assert (LAST, frozenset({("job", "look_up_due_attempts-7")})) not in told()
 
 
@@ -422,7 +422,7 @@ def named_in(text: str) -> set[str]:
 
 
 def named_by(rules: str, label: str) -> set[str]:
-    found = re.findall(rf'{label}=~?"([\w|]+)"', rules)
+    found = re.findall(rf'{label}(?:=~?|!=|!~)"([\w|]+)"', rules)
     return {name for each in found for name in each.split("|")}
 
 
@@ -435,6 +435,23 @@ def test_refused_credentials_are_told_whichever_process_found_out() -> None:
 
     credentials.note_acceptance()
     assert value("onboarding_credentials_refused") == 0
+
+
+def test_refusal_that_another_process_has_noted_is_soon_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    credentials.note_acceptance()
+    looks_at = credentials._looks_at
+    credentials.note_refusal()
+    # It was not this one, which has looked a moment ago.
+    monkeypatch.setattr(credentials, "_looks_at", looks_at)
+
+    credentials.note_acceptance()
+    assert credentials.are_refused()
+
+    monkeypatch.setattr(credentials, "_looks_at", looks_at - credentials._LOOK_SECONDS)
+    credentials.note_acceptance()
+    assert not credentials.are_refused()
 
 
 @pytest.mark.django_db
@@ -465,6 +482,19 @@ def test_each_metric_is_in_the_documents() -> None:
     assert {name for name in families if name not in described} == set()
 
 
+@pytest.mark.django_db
+def test_no_label_is_one_that_prometheus_gives_itself() -> None:
+    """It would rename ours, and each rule that asks for it would look at the target's instead."""
+    samples = [
+        sample
+        for family in text_string_to_metric_families(metrics.exposition().decode())
+        for sample in family.samples
+    ]
+
+    assert {"kind", "task"} <= {label for sample in samples for label in sample.labels}
+    assert not [sample.name for sample in samples if {"job", "instance"} & sample.labels.keys()]
+
+
 def test_labels_in_alerts_are_ones_that_are_told() -> None:
     rules = (ROOT / "docs" / "alerts.yaml").read_text()
 
@@ -472,13 +502,13 @@ def test_labels_in_alerts_are_ones_that_are_told() -> None:
     queues = named_by(re.sub(r"stuck\{.*", "", rules), "kind")
     endpoints = named_by(rules, "endpoint")
     outcomes = named_by(rules, "outcome")
-    jobs = named_by(rules, "job")
+    tasks = named_by(rules, "task")
     states = set(re.findall(r'state="(\w+)"', rules))
     assert queues == set(metrics.QUEUES)
     assert stuck == set(metrics.STUCK)
     assert all(name == "fetch_token" or hasattr(podero.PoderoClient, name) for name in endpoints)
     assert outcomes <= {"ok", *(code.value for code in podero.Code)}
-    assert jobs <= set(our_settings.SCHEDULED_JOBS)
+    assert {"sweep", "erase_what_is_over"} <= tasks <= {"sweep", *our_settings.SCHEDULED_JOBS}
     assert states <= {*metrics.BREAKER_STATES, *State.values}
 
 

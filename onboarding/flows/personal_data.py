@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from axes.models import AccessAttempt
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
@@ -250,14 +252,19 @@ FOUND_OTHERWISE: dict[type[Model], str] = {
 }
 
 
-def sign_ins_of(customer: PoderoUser) -> Iterator[Session]:
+def sign_ins_of(customer: PoderoUser, *, saved_since: datetime | None = None) -> Iterator[Session]:
     """Browsers in which the customer is signed in, or nobody is who came back for the customer.
 
-    Every sign-in has to be opened to know.
+    Every sign-in has to be opened to know, and there may be millions; `saved_since` leaves out
+    those that were written before.
     """
     own = (customer.attempts, Reconnection.objects.for_customer(customer))
     ways_back = [str(pk) for rows in own for pk in rows.values_list("reference", flat=True)]
-    for session in Session.objects.order_by("pk").iterator(chunk_size=500):
+    sessions = Session.objects.order_by("pk")
+    if saved_since is not None:
+        lasting = timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        sessions = sessions.filter(expire_date__gte=saved_since + lasting)
+    for session in sessions.iterator(chunk_size=500):
         held = session.get_decoded()
         signed_in = held.get("_auth_user_id")
         if signed_in == str(customer.account_id) or (

@@ -23,6 +23,8 @@ NEGATIVE_PERIOD = timedelta(minutes=10)
 # have been us who were away.
 FAILED_CHECKS = 6
 UNREACHABLE_PERIOD = timedelta(hours=24)
+# An attempt that others move at the same moment is looked at anew this often.
+MOVES_AT_ONCE = 3
 
 
 def record_return(
@@ -36,15 +38,19 @@ def record_return(
     """
     if not is_matched and attempt.has_hosted_session:
         attempt.note_elsewhere(at=now)
-    if is_matched and attempt.state in (State.RETURNED, State.LINKED):
-        _record_late_match(attempt, device_id=device_id, now=now)
-        return
-    if attempt.state not in sources_of(State.RETURNED) or not attempt.has_hosted_session:
-        return
-    try:
-        attempt.mark_returned(device_id=device_id, is_matched=is_matched, at=now)
-    except InvalidTransition:
-        attempt.refresh_from_db()
+    for _another_was_faster in range(MOVES_AT_ONCE):
+        if is_matched and attempt.state in (State.RETURNED, State.LINKED):
+            _record_late_match(attempt, device_id=device_id, now=now)
+            return
+        if attempt.state not in sources_of(State.RETURNED) or not attempt.has_hosted_session:
+            return
+        try:
+            attempt.mark_returned(device_id=device_id, is_matched=is_matched, at=now)
+        except InvalidTransition:
+            # It ran out this very moment, or another browser came back: this one has all the same.
+            attempt.refresh_from_db()
+        else:
+            return
 
 
 def _record_late_match(

@@ -16,7 +16,6 @@ from onboarding.flows import charging
 from onboarding.models import (
     Consent,
     Device,
-    InvalidTransition,
     Mail,
     OnboardingSession,
     PoderoUser,
@@ -87,12 +86,10 @@ def withdraw(*, customer: PoderoUser, now: datetime) -> list[Device]:
         linked = customer.attempts.filter(state=State.LINKED, consent__withdrawn_at=now)
         for attempt in linked.order_by("pk"):
             attempt.note(Event.WITHDRAWN, at=now, actor=Actor.CUSTOMER)
-        for attempt in customer.attempts.filter(state__in=[State.STARTED, State.OPEN]):
-            try:
-                attempt.mark_cancelled(at=now, event=Event.WITHDRAWN)
-            except InvalidTransition:
-                # It came back this very moment; verification sees the withdrawn consent and undoes it.
-                logger.info("Attempt moved on meanwhile", extra={"attempt": attempt.reference})
+        unfinished = customer.attempts.filter(state__in=[State.STARTED, State.OPEN])
+        # A form that opens this very moment waits, or is waited for: it must not stay open.
+        for attempt in unfinished.select_for_update(no_key=True).order_by("pk"):
+            attempt.mark_cancelled(at=now, event=Event.WITHDRAWN)
     if newest is not None:
         # Who restores a backup of before learns it from here.
         logger.info("Customer withdrew", extra={"customer": customer.reference})

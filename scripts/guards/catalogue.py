@@ -742,6 +742,12 @@ GUARDS = (
           ("tests/races/test_races.py::test_browser_loses_nothing_of_what_two_of_its_tabs_remember_at_once",)),
     Guard("return: a form that ran out is looked up and ended", "onboarding/flows/lookups.py",
           "        elif _has_run_out(attempt, now) and not _may_yet_show(attempt, now):", "        elif False:"),
+    Guard("return: counts although others move the attempt", CHECKING,
+          "in range(MOVES_AT_ONCE)", "in range(1)",
+          ("tests/races/test_many_at_once.py::test_return_counts_although_the_attempt_ends_this_very_moment",)),
+    Guard("credentials: whoever is accepted ends a refusal", "onboarding/credentials.py",
+          "if time.monotonic() >= _looks_at:", "if not _looks_at:",
+          ("tests/test_metrics.py::test_refusal_that_another_process_has_noted_is_soon_over",)),
     # --- Consent ---
     Guard("consent: unticked", "onboarding/forms.py", "allows_control = forms.BooleanField()",
           "allows_control = forms.BooleanField(initial=True)"),

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pytest
 from django.db import connection, transaction
 
-from onboarding.flows import expiry, opt_in, throttling, withdrawal
+from onboarding.flows import expiry, opt_in, returning, throttling, withdrawal
 from onboarding.flows.expiry import OPENING_PERIOD, expire_unopened_attempts, free_stuck_claims
 from onboarding.models import InvalidTransition, OnboardingSession, PoderoUser, SessionEvent
 from onboarding.models.claims import CLAIM_LIFETIME
@@ -174,6 +174,31 @@ def test_a_claim_that_is_given_back_at_the_last_moment_is_not_freed_as_well() ->
     assert not mine.events.exists()
 
 
+@pytest.mark.parametrize("state", [State.EXPIRED, State.CANCELLED, State.FAILED])
+def test_return_counts_although_the_attempt_ends_this_very_moment(state: State) -> None:
+    attempt, device_id = make_attempt(state=State.OPEN), uuid.uuid4()
+    ended = {"state": state, "finished_at": NOON, "failure_code": "never_opened"}
+    OnboardingSession.objects.filter(pk=attempt.pk).update(**ended)
+
+    returning.record_return(attempt=attempt, device_id=device_id, is_matched=True, now=NOON)
+
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.returned_device_id) == (State.RETURNED, device_id)
+    assert attempt.is_return_matched
+
+
+@pytest.mark.parametrize("state", [State.RETURNED, State.LINKED])
+def test_browser_that_left_counts_although_another_returns_this_very_moment(state: State) -> None:
+    attempt, device_id = make_attempt(state=State.OPEN), uuid.uuid4()
+    OnboardingSession.objects.filter(pk=attempt.pk).update(state=state, returned_at=NOON)
+
+    returning.record_return(attempt=attempt, device_id=device_id, is_matched=True, now=NOON)
+
+    attempt.refresh_from_db()
+    assert (attempt.state, attempt.returned_device_id) == (state, device_id)
+    assert attempt.is_return_matched
+
+
 def test_those_who_agree_at_once_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first are at Podero while the last wait. Whoever fails gives the turn on, too."""
     counting, under_way, most = threading.Lock(), 0, 0
@@ -235,9 +260,33 @@ def test_nobody_is_held_up_for_long_by_those_whose_turn_it_is(
     assert attempt.state == State.STARTED
 
 
-def test_withdrawal_of_many_attempts_meets_all_that_moves_them() -> None:
-    """Two tabs withdraw while forms open, others are expired, and claims are freed: nobody waits
-    in a circle, and nothing is left open."""
+def test_form_that_opens_while_its_customer_withdraws_is_not_left_open() -> None:
+    [mine] = make_attempts(1)
+    is_moved = threading.Event()
+
+    def opens() -> None:
+        with transaction.atomic():
+            assert open_form(mine)
+            is_moved.set()
+            time.sleep(0.3)
+
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(elsewhere(opens))
+        assert is_moved.wait(10)
+        withdrawal.withdraw(customer=PoderoUser.objects.get(pk=mine.podero_user_id), now=NOW)
+        opening.result(10)
+
+    told = mine.events.order_by("pk").values_list("event", "state_before", "state_after")
+    assert list(told) == [
+        (Event.OPENED, State.STARTED, State.OPEN),
+        (Event.WITHDRAWN, State.OPEN, State.CANCELLED),
+    ]
+
+
+@pytest.mark.parametrize("tabs", [1, 2])
+def test_withdrawal_of_many_attempts_meets_all_that_moves_them(tabs: int) -> None:
+    """Tabs withdraw while forms open, others are expired, and claims are freed: nobody waits in a
+    circle, and nothing is left open."""
     for _round in range(5):
         mine = make_attempts(6)
         customer = mine[0].podero_user
@@ -248,8 +297,7 @@ def test_withdrawal_of_many_attempts_meets_all_that_moves_them() -> None:
 
         acts: list[Callable[[], object]] = [
             *(partial(open_form, attempt) for attempt in mine),
-            withdraw,
-            withdraw,
+            *[withdraw] * tabs,
             partial(expire_unopened_attempts, now=NOW),
             partial(free_stuck_claims, now=NOW + 2 * CLAIM_LIFETIME),
         ]

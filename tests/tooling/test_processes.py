@@ -64,6 +64,26 @@ def test_worker_finishes_what_the_web_process_could_not(
         assert key not in logs
 
 
+def test_beat_that_is_back_has_done_what_was_missed(
+    start_app: StartApp, simulator: RunningSimulator
+) -> None:
+    """No message tells of it: the row does, and only the beat looks for such rows."""
+    app = start_app(simulator, with_worker=True)
+    worker_log = app.log_file("worker")
+    app.kill("beat")
+    app.kill("worker")
+    link(app, simulator, "P-4")
+    app.manage("shell", "-c", "from onboarding import messages; messages.forget_all()")
+
+    app.start("worker")
+    wait_for(lambda: "ready" in worker_log.read_text())
+    time.sleep(3)
+    assert "endpoint=find_device outcome=ok" not in worker_log.read_text()
+    app.start("beat")
+
+    wait_for(lambda: "endpoint=find_device outcome=ok" in worker_log.read_text(), seconds=120)
+
+
 def test_sweep_throws_away_what_no_worker_takes(
     start_app: StartApp, simulator: RunningSimulator
 ) -> None:

@@ -289,7 +289,8 @@ def test_customers_come_return_and_leave_while_redis_does_not_answer(
     wait_for(lambda: steered(simulator) == [False, True], seconds=120)
     assert readiness(app)["status"] == "ok"
     assert (
-        'last_success_timestamp_seconds{job="switch_due_devices"} 1' in app.manage("metrics").stdout
+        'last_success_timestamp_seconds{task="switch_due_devices"} 1'
+        in app.manage("metrics").stdout
     )
     app.stop()
     assert "Traceback" not in app.log_file("web").read_text()
