@@ -220,7 +220,7 @@ def _withdrawn_attempt(evidence: Evidence, attempt: Row, consent: Row) -> Iterat
     for row in later:
         if row["state_after"] in {"linked", "open"} and _is_late(evidence, row, withdrawn_at):
             yield Breach("left", reference, f"{row['state_after']} after the withdrawal")
-        if row["state_after"] == "expired":
+        if row["state_after"] == "expired" and _is_late(evidence, row, withdrawn_at):
             yield Breach("left", reference, "ran out instead of being ended by the withdrawal")
 
 

@@ -12,12 +12,12 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-_KEY = "podero-refused"
+_KEY, _REFUSED, _ACCEPTED = "podero-refused", "yes", "no"
 _SECONDS = 600
 
-# What another process has noted is looked for this often by those that are accepted.
-_LOOK_SECONDS = 30.0
-_looks_at = 0.0
+# Whoever is accepted says so this often, whatever another process has noted.
+_SAID_SECONDS = 30.0
+_says_at = 0.0
 
 
 @contextmanager
@@ -29,24 +29,26 @@ def without_cache() -> Iterator[None]:
         logger.warning("Cache could not be reached", extra={"reason": type(error).__name__})
 
 
-def are_refused() -> bool:
+def are_refused() -> bool | None:
     """Whether Podero did not accept them when it was last asked, in any process.
 
-    Raises what the cache raises while it cannot be reached.
+    None where it was not asked for ten minutes, or that cannot be known. Raises what the cache
+    raises while it cannot be reached.
     """
-    return bool(shared_cache.get(_KEY))
+    answer = shared_cache.get(_KEY)
+    return None if answer is None else answer == _REFUSED
 
 
 def note_refusal() -> None:
-    global _looks_at  # noqa: PLW0603  (one per process, like the refusal)
-    _looks_at = 0.0
+    global _says_at  # noqa: PLW0603  (one per process, like the refusal)
+    _says_at = 0.0
     with without_cache():
-        shared_cache.set(_KEY, "yes", timeout=_SECONDS)
+        shared_cache.set(_KEY, _REFUSED, timeout=_SECONDS)
 
 
 def note_acceptance() -> None:
-    global _looks_at  # noqa: PLW0603  (one per process, like the refusal)
-    if time.monotonic() >= _looks_at:
-        _looks_at = time.monotonic() + _LOOK_SECONDS
+    global _says_at  # noqa: PLW0603  (one per process, like the refusal)
+    if time.monotonic() >= _says_at:
+        _says_at = time.monotonic() + _SAID_SECONDS
         with without_cache():
-            shared_cache.delete(_KEY)
+            shared_cache.set(_KEY, _ACCEPTED, timeout=_SECONDS)

@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 from django.conf import settings
+from django.core.signals import got_request_exception
 from django.db import Error as DatabaseProblem
 from django.db.models import Q, QuerySet
+from django.dispatch import receiver
 from django.utils import timezone
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -63,6 +65,12 @@ _calls = Counter(
     ["endpoint", "outcome"],
     registry=_own,
 )
+_errors = Counter(
+    "onboarding_errors",
+    "Requests that ended in an error page of ours, and tasks that ended in an error.",
+    ["where"],
+    registry=_own,
+)
 _seconds = Histogram(
     "onboarding_podero_call_seconds",
     "How long Podero took to answer, or not to.",
@@ -92,6 +100,18 @@ def note_call(endpoint: str, outcome: str, seconds: float) -> None:
     _calls.labels(endpoint, outcome).inc()
     if outcome not in ("held_back", "paced"):
         _seconds.labels(endpoint).observe(seconds)
+
+
+@_if_possible
+def note_error(where: str) -> None:
+    """Count one `request` or `task` that has ended in an error which nobody had expected."""
+    _errors.labels(where).inc()
+
+
+@receiver(got_request_exception)
+def count_request_error(**_signal: Any) -> None:
+    """Told by Django, whichever page it was."""
+    note_error("request")
 
 
 @_if_possible
@@ -135,11 +155,21 @@ def forget_own_counts() -> None:
 
 def exposition() -> bytes:
     """Everything in Prometheus' text format."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
+    registry = _counts()
     registry.register(_from_database)
     registry.register(_FROM_CACHE)
     return generate_latest(registry)
+
+
+def exposition_of_counts() -> bytes:
+    """Only what the processes of this machine have counted; the rest any web process tells."""
+    return generate_latest(_counts())
+
+
+def _counts() -> CollectorRegistry:
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=str(settings.METRICS_DIR))  # type: ignore[no-untyped-call]
+    return registry
 
 
 class FromDatabase(Collector):
@@ -164,15 +194,17 @@ class FromDatabase(Collector):
 
 
 class FromCache(Collector):
-    """What only the calls of other processes have found out; nothing while the cache is away."""
+    """What only the calls of other processes have found out; nothing where none has lately."""
 
     def collect(self) -> Iterator[Metric]:
         with credentials.without_cache():
-            yield GaugeMetricFamily(
-                "onboarding_credentials_refused",
-                "Whether Podero did not accept our credentials when it was last asked.",
-                value=credentials.are_refused(),
-            )
+            are_refused = credentials.are_refused()
+            if are_refused is not None:
+                yield GaugeMetricFamily(
+                    "onboarding_credentials_refused",
+                    "Whether Podero did not accept our credentials when it was last asked.",
+                    value=are_refused,
+                )
 
 
 _FROM_CACHE = FromCache()
@@ -283,6 +315,9 @@ STUCK: dict[str, Callable[[], list[QuerySet[Any]]]] = {
             state=State.RETURNED, next_try_at__isnull=False, tries__gte=STUCK_AFTER
         )
     ],
+    "mails": lambda: [
+        Mail.objects.filter(sent_at=None, next_try_at__isnull=False, tries__gte=STUCK_AFTER)
+    ],
     "removals": lambda: [
         rows.filter(
             Q(removal_due_at=None) | Q(removal_tries__gte=STUCK_AFTER),
@@ -313,8 +348,8 @@ def _jobs() -> Metric:
         labels=["task"],
     )
     known = dict(JobRun.objects.values_list("name", "succeeded_at"))
-    others = {name for name in known if name.partition("-")[0] not in settings.SCHEDULED_JOBS}
-    for job in sorted({*settings.SCHEDULED_JOBS, *others}):
+    # Not what another release has left behind.
+    for job in sorted({*settings.SCHEDULED_JOBS, "sweep"}):
         # A job that is shared out is as late as the latest of its passes.
         passes = [name for name in settings.CELERY_BEAT_SCHEDULE if name.partition("-")[0] == job]
         moments = [known.get(name) for name in passes or [job]]

@@ -6,11 +6,11 @@ from contextlib import suppress
 from typing import Any
 
 from celery import Task, shared_task
-from celery.signals import task_success
+from celery.signals import task_failure, task_success
 from django.conf import settings
 from django.utils import timezone
 
-from onboarding import clients, messages, podero
+from onboarding import clients, messages, metrics, podero
 from onboarding.clients import podero_client
 from onboarding.flows import (
     charging,
@@ -20,6 +20,7 @@ from onboarding.flows import (
     handoff,
     lookups,
     mails,
+    passes,
     reconnecting,
     removal,
     retention,
@@ -52,6 +53,11 @@ def remember_success(sender: Task[Any, Any], **_more: Any) -> None:
     if job in settings.SCHEDULED_JOBS:
         number = (sender.request.kwargs or {}).get("number", 0)
         JobRun.record_success(f"{job}-{number}" if number else job, at=timezone.now())
+
+
+@task_failure.connect
+def count_task_error(**_signal: Any) -> None:
+    metrics.note_error("task")
 
 
 @shared_task(name="onboarding.verify_return")
@@ -141,8 +147,14 @@ def look_up_due_attempts(*, number: int = 0, of: int = 1, **_later: Any) -> None
 
 @shared_task(name="onboarding.switch_due_devices")
 def switch_due_devices(**_later: Any) -> None:
-    confirming.recall_doubtful_confirmations(now=timezone.now())
-    sweep.switch_due_devices(client=podero_client(), now=timezone.now())
+    passes.each_by_itself(
+        {
+            "recalled": lambda: confirming.recall_doubtful_confirmations(now=timezone.now()),
+            "switched": lambda: sweep.switch_due_devices(
+                client=podero_client(), now=timezone.now()
+            ),
+        }
+    )
 
 
 @shared_task(name="onboarding.remove_due_devices")
@@ -199,11 +211,15 @@ def free_stuck_claims(**_later: Any) -> None:
 @shared_task(name="onboarding.forget_what_ran_out")
 def forget_what_ran_out(**_later: Any) -> None:
     now = timezone.now()
-    charging.forget_answered(now=now)
-    handoff.forget_used(now=now)
-    throttling.forget_old_tallies(now=now)
-    sign_in_failures.forget_old_failures(now=now)
-    expiry.forget_ended_sign_ins()
+    passes.each_by_itself(
+        {
+            "wishes": lambda: charging.forget_answered(now=now),
+            "hand-offs": lambda: handoff.forget_used(now=now),
+            "tallies": lambda: throttling.forget_old_tallies(now=now),
+            "failures": lambda: sign_in_failures.forget_old_failures(now=now),
+            "sign-ins": expiry.forget_ended_sign_ins,
+        }
+    )
 
 
 @shared_task(name="onboarding.erase_what_is_over")

@@ -133,6 +133,8 @@ def test_what_was_tried_in_vain_again_and_again_is_told_although_it_is_not_late(
         **linked, is_optimization_wanted=True, confirmed_at=later, tries=9
     )  # to be switched on: nobody is steered who should not be
     make_attempt(state=State.RETURNED, next_try_at=later, tries=5)
+    Mail.objects.create(consent=make_consent(), kind="receipt", next_try_at=later, tries=5)
+    Mail.objects.create(consent=make_consent(), kind="receipt", next_try_at=None, tries=5)
     wanted: dict[str, Any] = {"removal_wanted_at": later}
     make_device(**wanted, removal_due_at=None)
     make_device(**wanted, removal_due_at=later, removal_tries=5)
@@ -143,7 +145,7 @@ def test_what_was_tried_in_vain_again_and_again_is_told_although_it_is_not_late(
     series = told()
 
     found = {kind: value("onboarding_stuck", series, kind=kind) for kind in metrics.STUCK}
-    assert found == {"switches_off": 1, "returns": 1, "removals": 3}
+    assert found == {"switches_off": 1, "returns": 1, "mails": 1, "removals": 3}
 
 
 @pytest.mark.django_db
@@ -167,7 +169,7 @@ def test_breaker_is_in_one_state(open_for: timedelta | None, state: str) -> None
 def test_asking_again_at_once_asks_the_database_nothing(
     django_assert_num_queries: Any, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(27):
+    with django_assert_max_num_queries(28):
         told()
     with django_assert_num_queries(0):
         told()
@@ -364,11 +366,31 @@ def test_web_process_that_ends_again_and_again_does_not_fill_the_disk(
     wait_for(lambda: not list(folder.glob("counter_999*.db")))
 
 
-@pytest.mark.django_db
-def test_command_prints_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_what_was_counted_here_and_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Read from a file, the rest would hide that no web process tells it any more."""
+    metrics.note_call("create_user", "ok", 0.2)
+
     call_command("metrics")
 
-    assert value("onboarding_database_up", told(capsys.readouterr().out)) == 1
+    printed = told(capsys.readouterr().out)
+    assert value("onboarding_podero_calls_total", printed, endpoint="create_user", outcome="ok") > 0
+    assert {"onboarding_database_up", LAST}.isdisjoint(name for name, _labels in printed)
+
+
+@pytest.mark.django_db
+def test_errors_of_requests_and_tasks_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(where: str) -> float:
+        return told().get(("onboarding_errors_total", frozenset({("where", where)})), 0)
+
+    before = count("request"), count("task")
+    monkeypatch.setattr("onboarding.views.health.JsonResponse", None)
+
+    assert Client(raise_request_exception=False).get("/health/live").status_code == 500
+    tasks.verify_return.apply(kwargs={"attempt_id": 0}, throw=False)
+
+    assert (count("request"), count("task")) == (before[0] + 1, before[1] + 1)
 
 
 def test_calls_of_web_and_worker_are_added_up_at_one_place(
@@ -396,8 +418,10 @@ def test_calls_of_web_and_worker_are_added_up_at_one_place(
     assert counted("find_device", "server_error") == 1
     assert counted("create_user", "ok") == 1
     assert counted("fetch_token", "ok") == 1
-    printed = app.manage("metrics")
-    assert value("onboarding_database_up", told(printed.stdout)) == 1
+    printed = told(app.manage("metrics").stdout)
+    assert (
+        value("onboarding_podero_calls_total", printed, endpoint="find_device", outcome="ok") == 1
+    )
 
 
 def test_readiness_tells_each_part(start_app: StartApp, simulator: RunningSimulator) -> None:
@@ -417,6 +441,14 @@ def test_readiness_tells_each_part(start_app: StartApp, simulator: RunningSimula
 # --- What the documents name ------------------------------------------------------------------
 
 
+def have_told_everything() -> None:
+    metrics.note_call("create_user", "ok", 0.2)
+    metrics.note_error("request")
+    metrics.note_turned_away()
+    credentials.note_refusal()
+    credentials.note_acceptance()
+
+
 def named_in(text: str) -> set[str]:
     return set(re.findall(r"\bonboarding_[a-z_]+", text))
 
@@ -428,7 +460,7 @@ def named_by(rules: str, label: str) -> set[str]:
 
 @pytest.mark.django_db
 def test_refused_credentials_are_told_whichever_process_found_out() -> None:
-    assert value("onboarding_credentials_refused") == 0
+    assert ("onboarding_credentials_refused", frozenset()) not in told()
 
     credentials.note_refusal()
     assert value("onboarding_credentials_refused") == 1
@@ -441,15 +473,15 @@ def test_refusal_that_another_process_has_noted_is_soon_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     credentials.note_acceptance()
-    looks_at = credentials._looks_at
+    looks_at = credentials._says_at
     credentials.note_refusal()
     # It was not this one, which has looked a moment ago.
-    monkeypatch.setattr(credentials, "_looks_at", looks_at)
+    monkeypatch.setattr(credentials, "_says_at", looks_at)
 
     credentials.note_acceptance()
     assert credentials.are_refused()
 
-    monkeypatch.setattr(credentials, "_looks_at", looks_at - credentials._LOOK_SECONDS)
+    monkeypatch.setattr(credentials, "_says_at", looks_at - credentials._SAID_SECONDS)
     credentials.note_acceptance()
     assert not credentials.are_refused()
 
@@ -457,8 +489,7 @@ def test_refusal_that_another_process_has_noted_is_soon_over(
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", ["monitoring.md", "alerts.yaml", "dashboard.json"])
 def test_each_metric_in_the_documents_exists(name: str) -> None:
-    metrics.note_call("create_user", "ok", 0.2)
-    metrics.note_turned_away()
+    have_told_everything()
     exposed = metrics.exposition().decode()
     existing = {series for series, _labels in told(exposed)}
     existing |= {family.name for family in text_string_to_metric_families(exposed)}
@@ -471,8 +502,7 @@ def test_each_metric_in_the_documents_exists(name: str) -> None:
 
 @pytest.mark.django_db
 def test_each_metric_is_in_the_documents() -> None:
-    metrics.note_call("create_user", "ok", 0.2)
-    metrics.note_turned_away()
+    have_told_everything()
     families = {
         family.name for family in text_string_to_metric_families(metrics.exposition().decode())
     }

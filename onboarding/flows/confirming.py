@@ -11,13 +11,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, Q
 
-from onboarding.flows import keeping, proof
+from onboarding.flows import keeping, passes, proof
 from onboarding.models import Device, OnboardingSession, Reconnection
 from onboarding.models.attempts import OnboardingSessionQuerySet
 from onboarding.models.devices import DeviceQuerySet
 from onboarding.states import Actor, Event
-
-BATCH = 500
 
 # What a browser has come back with, and the device that each return named, if any.
 CameBack = Mapping[UUID, UUID | None]
@@ -87,8 +85,13 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
         is_holder_proven=False,
     )
     recalled = 0
-    for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
+
+    def recall(device: Device, _at: datetime) -> bool:
+        nonlocal recalled
         recalled += proof.recall(device, now=now)
+        return True
+
+    passes.take_up_each(doubtful.select_related("attempt").order_by("pk"), recall, now=now)
     return recalled
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -25,7 +25,7 @@ BATCH = 200
 # Keys that one pass reads ahead; a number each, so that memory stays flat.
 LONGEST_QUEUE = 10_000
 # So many rows in a row without an answer, and whoever should give it is taken to be away.
-UNANSWERED_LIMIT = 3
+UNANSWERED_LIMIT = 10
 # So many rows that cannot be worked on, and it is not the rows that are at fault.
 FAILED_LIMIT = 10
 
@@ -91,6 +91,26 @@ def is_database_away(error: Exception) -> bool:
     """Whether it is; one that answers has only given up on a row that another process holds."""
     is_told = isinstance(error, OperationalError | InterfaceError)
     return is_told and not connection.is_usable()
+
+
+def each_by_itself(steps: Mapping[str, Callable[[], int]]) -> dict[str, int]:
+    """Do one step after the other; returns how many rows each took up.
+
+    A step that fails keeps none from its turn, unless the database is away; what went wrong is
+    raised at the end, as one ExceptionGroup.
+    """
+    done: dict[str, int] = {}
+    failures: list[Exception] = []
+    for name, step in steps.items():
+        try:
+            done[name] = step()
+        except Exception as error:
+            if is_database_away(error):
+                raise
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("Not all that is due could be done", failures)
+    return done
 
 
 def repeat(batch: Callable[[], int], *, seconds: float = PASS_SECONDS) -> int:

@@ -18,6 +18,7 @@ from onboarding import podero
 from onboarding.flows import failures, keeping, proof, renewal, schedule, throttling
 from onboarding.log_context import lines_name
 from onboarding.models import Device, PoderoUser, Reconnection
+from onboarding.models.claims import MOVES_AT_ONCE
 from onboarding.models.devices import mark_of
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
 from onboarding.states import FailureCode
@@ -31,7 +32,8 @@ OPENING_PERIOD = timedelta(minutes=5)
 # Podero has answered "not yet" this often and for this long: give up.
 NEGATIVE_ANSWERS = 6
 NEGATIVE_PERIOD = timedelta(minutes=10)
-# Podero could not be asked for this long: give up.
+# Podero could not be asked this often and for this long: give up.
+FAILED_CHECKS = 6
 UNREACHABLE_PERIOD = timedelta(hours=24)
 # So often Podero is told that a sign-in came to nothing; the action dies by itself anyway.
 REPORTS = 5
@@ -174,7 +176,9 @@ def record_return(
     In another browser than the one that left that proves nothing, and the return is kept for one of
     somebody else's until the customer vouches for it.
     """
-    if reconnection.state in Reconnection.MAY_RETURN:
+    for _another_was_faster in range(MOVES_AT_ONCE):
+        if reconnection.state not in Reconnection.MAY_RETURN:
+            break
         foreign_return_at = reconnection.foreign_return_at or (None if is_matched else now)
         is_moved = reconnection.move(
             State.RETURNED,
@@ -190,6 +194,7 @@ def record_return(
         )
         if is_moved:
             return
+        # It ran out this very moment, for example: the browser has come back all the same.
         reconnection.refresh_from_db()
     if is_matched:
         reconnection.match_return()
@@ -291,7 +296,7 @@ def _record_not_asked(
     )
     if reconnection.is_final:
         reconnection.release(tries=tries, next_try_at=when if tries < REPORTS else None)
-    elif now >= _returned_at(reconnection) + UNREACHABLE_PERIOD:
+    elif tries >= FAILED_CHECKS and now >= _returned_at(reconnection) + UNREACHABLE_PERIOD:
         reconnection.move(State.NOT_RENEWED, at=now, failure_code=code)
     else:
         reconnection.release(tries=tries, next_try_at=when, failure_code=code)

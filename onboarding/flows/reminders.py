@@ -55,7 +55,8 @@ def plan_reminder(*, attempt: OnboardingSession, now: datetime) -> None:
     )
     if not is_new:
         planned = Mail.objects.filter(pk=mail.pk, sent_at=None)
-        planned.update(next_try_at=now + AFTER, tries=0)
+        # Whoever finds this moment that there is nothing to remind of has no claim any more.
+        planned.update(next_try_at=now + AFTER, tries=0, claimed_at=None)
 
 
 def standing_of(*, attempt: OnboardingSession) -> Standing | None:

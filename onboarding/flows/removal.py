@@ -3,7 +3,7 @@
 Always in this order: optimization off, with Podero's agreement (`flows.devices`, never given up);
 what was to charge taken back (`flows.charging`); then the devices; then, when the customer has left and nothing is there any more, Podero's user.
 Whether Podero lets a partner remove anything is not documented. Gone is what it says is gone
-(200, 204, or 404); while it cannot be reached it is asked again for ever; where it refuses, a few
+(200, 204, or 404; a user, if it is not found either); while it cannot be reached it is asked again for ever; where it refuses, a few
 times more, and then staff must look at it.
 """
 
@@ -170,13 +170,16 @@ def remove_customer(*, client: podero.PoderoClient, customer: PoderoUser, now: d
             if _undo_what_turned_up(client, customer, user_id, now=now):
                 customer.release()
                 return True
-            client.delete_user(user_id)
+            _delete_user(client, customer, user_id)
     except podero.PoderoError as error:
         _record_customer_not_removed(customer, error, now=now)
         return not error.is_retryable
     with transaction.atomic():
+        # A look that began before may have found a device since, to be undone.
+        PoderoUser.objects.hold(customer.pk)
         if customer.record_podero_user_gone():
             customer.record_removed(at=now)
+            Device.objects.for_customer(customer).record_gone_with_user(at=now)
     return True
 
 
@@ -207,12 +210,25 @@ def _find_user(client: podero.PoderoClient, customer: PoderoUser) -> UUID | None
     return user.id
 
 
+def _delete_user(client: podero.PoderoClient, customer: PoderoUser, user_id: UUID) -> None:
+    """Raises NotFound where Podero knows of no such user, but has it still: that was a mistake."""
+    try:
+        client.delete_user(user_id)
+    except podero.NotFound:
+        found = client.find_user_by_external_id(customer.external_user_id)
+        if found is not None and found.id == user_id:
+            raise
+
+
 def _undo_what_turned_up(
     client: podero.PoderoClient, customer: PoderoUser, user_id: UUID, *, now: datetime
 ) -> bool:
     listed: list[podero.Device] = []
-    with suppress(podero.NotFound, podero.Forbidden, podero.Refused):
-        listed = client.list_devices(user_id)
+    # One refusal may be a mistake; a collection that Podero never lets us list is not waited for.
+    for is_first in (True, False):
+        with suppress(podero.NotFound, podero.Forbidden, podero.Refused):
+            listed = client.list_devices(user_id, is_last_word=is_first)
+            break
     known = set(Device.objects.for_customer(customer).values_list("podero_id", flat=True))
     # One that was removed and is still listed is let be, unless it is steered.
     unexpected = [

@@ -65,13 +65,22 @@ def erase_what_is_over(*, now: datetime) -> int:
     ]
     erased: Counter[str] = Counter()
     ends_at = time.monotonic() + passes.PASS_SECONDS
-    for number, (rows, take) in enumerate(steps):
+
+    def take_all(number: int) -> int:
         # Each has an equal share of the time that those before it have left.
         seconds = (ends_at - time.monotonic()) / (len(steps) - number)
+        rows, take = steps[number]
         for keys in passes.batches(rows, size=BATCH, seconds=seconds):
             erased.update(take(rows, keys, now=now))
-    if erased:
-        logger.info("Erased what is no longer needed", extra={"counts": dict(erased)})
+        return erased.total()
+
+    try:
+        passes.each_by_itself(
+            {f"step {number}": partial(take_all, number) for number in range(len(steps))}
+        )
+    finally:
+        if erased:
+            logger.info("Erased what is no longer needed", extra={"counts": dict(erased)})
     return erased.total()
 
 
@@ -204,14 +213,22 @@ def _erase(
 ) -> Counter[str]:
     """Erase those with these keys, and what hangs on them, and count it in the same transaction."""
     with transaction.atomic():
-        pks = list(rows.filter(pk__in=keys).order_by("pk").values_list("pk", flat=True))
-        if not pks:
-            return Counter()
-        first(pks)
-        _total, per_model = erase(rows.model._base_manager.filter(pk__in=pks))
-        erased = Counter(per_model)
+        erased = _erase_uncounted(rows, keys, first=first)
         ErasedCount.add(erased, day=now.date())
-    return +erased
+    return erased
+
+
+def _erase_uncounted(
+    rows: QuerySet[Model],
+    keys: list[int],
+    *,
+    first: Callable[[list[int]], None] = lambda _pks: None,
+) -> Counter[str]:
+    pks = list(rows.filter(pk__in=keys).order_by("pk").values_list("pk", flat=True))
+    if not pks:
+        return Counter()
+    first(pks)
+    return +Counter(erase(rows.model._base_manager.filter(pk__in=pks))[1])
 
 
 def _erase_of(
@@ -237,8 +254,10 @@ def _erase_customers(rows: QuerySet[PoderoUser], keys: list[int], *, now: dateti
     with transaction.atomic():
         _hold(keys)
         accounts = list(rows.filter(pk__in=keys).values_list("account", flat=True))
-        erased = _erase(rows, keys, now=now)
-        return erased + _erase(User.objects.all(), accounts, now=now)
+        erased = _erase_uncounted(rows, keys) + _erase_uncounted(User.objects.all(), accounts)
+        # All at once, so that whoever counts at the same time does so in the same order.
+        ErasedCount.add(erased, day=now.date())
+        return erased
 
 
 def _hold(customers: list[int]) -> None:

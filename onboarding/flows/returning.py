@@ -12,6 +12,7 @@ from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, proof, schedule
 from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession, PoderoUser
+from onboarding.models.claims import MOVES_AT_ONCE
 from onboarding.states import Actor, Event, FailureCode, State, sources_of
 
 logger = logging.getLogger(__name__)
@@ -23,8 +24,6 @@ NEGATIVE_PERIOD = timedelta(minutes=10)
 # have been us who were away.
 FAILED_CHECKS = 6
 UNREACHABLE_PERIOD = timedelta(hours=24)
-# An attempt that others move at the same moment is looked at anew this often.
-MOVES_AT_ONCE = 3
 
 
 def record_return(

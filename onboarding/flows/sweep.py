@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from django.db import transaction
+
 from onboarding import podero
 from onboarding.flows import (
     charging,
@@ -29,7 +31,7 @@ from onboarding.flows import (
     throttling,
 )
 from onboarding.flows.passes import WHOLE, Share
-from onboarding.models import ChargeWish, Device, OnboardingSession, Reconnection
+from onboarding.models import ChargeWish, Device, OnboardingSession, PoderoUser, Reconnection
 from onboarding.states import AWAITING_DEVICE, State
 
 
@@ -89,11 +91,13 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime, share: Sh
         customer = device.podero_user
         # One answer tells of all devices of a customer.
         if customer.pk in answered:
-            return answered[customer.pk]
+            return True
         if not customer.begin_asking(now=at, again_after=devices.ASK_AGAIN_PERIOD):
             return True
         # Whoever cannot be answered goes to the end of the line, not on blocking its head.
-        Device.objects.for_customer(customer).update(asked_about_at=at)
+        with transaction.atomic():
+            PoderoUser.objects.hold(customer.pk)
+            Device.objects.for_customer(customer).update(asked_about_at=at)
         answered[customer.pk] = devices.refresh_devices(client=client, customer=customer, now=at)
         return answered[customer.pk]
 
@@ -149,8 +153,7 @@ def sweep(
 ) -> dict[str, int]:
     """Do everything that is due once; returns how many rows each step took up.
 
-    Without `post` no mail is sent. A step that fails keeps none from its turn, unless the database
-    is away; what went wrong is raised at the end, as one ExceptionGroup.
+    Without `post` no mail is sent. Raises as `passes.each_by_itself` does.
     """
     clock = passes.clock_from(now)
     # In this order a return that is confirmed has its device switched on in the same sweep, and
@@ -178,15 +181,4 @@ def sweep(
         "sign-ins forgotten": expiry.forget_ended_sign_ins,
         "rows erased": lambda: retention.erase_what_is_over(now=clock()),
     }
-    done: dict[str, int] = {}
-    failures: list[Exception] = []
-    for name, step in steps.items():
-        try:
-            done[name] = step()
-        except Exception as error:
-            if passes.is_database_away(error):
-                raise
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup("Not all that is due could be done", failures)
-    return done
+    return passes.each_by_itself(steps)

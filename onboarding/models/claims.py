@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 # Longer than all calls of one flow together; after it a claim counts as left by a killed process.
 CLAIM_LIFETIME = timedelta(minutes=2)
+# A row that others move at the same moment is looked at anew this often.
+MOVES_AT_ONCE = 3
 # So long may the calls of a flow take that makes many.
 CLAIMED_SECONDS = 100
 

@@ -90,6 +90,18 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         is_on = Q(is_optimization_active=True) | Q(is_optimization_in_doubt=True)
         return self.filter(is_on, is_optimization_wanted=False, next_try_at__isnull=False)
 
+    def record_gone_with_user(self, *, at: datetime) -> None:
+        """Podero has removed the user of these, and all that it held; nothing is left to undo."""
+        self.filter(removal_wanted_at__isnull=False, removed_at=None).update(
+            is_optimization_wanted=False,
+            is_optimization_active=False,
+            is_optimization_in_doubt=False,
+            claimed_at=None,
+            next_try_at=None,
+            removal_due_at=None,
+            removed_at=at,
+        )
+
     def as_shown(self) -> DeviceQuerySet:
         """With all that a card tells, in one query."""
         return self.select_related("podero_user", "attempt__consent", "charge_wish")

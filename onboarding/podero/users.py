@@ -73,13 +73,13 @@ class UserCalls:
         return user
 
     def delete_user(self, user_id: UUID) -> None:
-        """Remove a user; one that is already gone is no error. Cannot be undone.
+        """Remove a user; cannot be undone. Raises NotFound, for one that is gone already or not.
 
         Path and method are inferred; what becomes of the devices is not documented.
         Source: partner-api/user-journeys/back-office/team-administration.
         """
         path = f"{self._calls.org_path}/users/{user_id}"
-        self._calls.send("delete_user", "DELETE", path, also_accept={404})
+        self._calls.send("delete_user", "DELETE", path)
 
     def _users(self, endpoint: str, *, include_deleted: bool) -> list[User]:
         params = {"include_deleted": "true"} if include_deleted else None

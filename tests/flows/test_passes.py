@@ -70,7 +70,10 @@ def test_what_is_no_longer_due_when_its_batch_comes_is_left_out() -> None:
     assert taken == [attempts[index].pk for index in (0, 1, 2, 4)]
 
 
-def test_a_pass_without_answers_ends_early_and_one_answer_lets_it_go_on() -> None:
+def test_a_pass_without_answers_ends_early_and_one_answer_lets_it_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(passes, "UNANSWERED_LIMIT", 3)
     for minutes in range(8):
         make_due(minutes)
     answers = iter([False, False, True, False, False, False, True, True])

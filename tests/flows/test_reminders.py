@@ -192,6 +192,22 @@ def test_attempt_that_was_started_while_the_reminder_was_taken_up_puts_it_off() 
     assert is_at(Mail.objects.get().next_try_at, DUE + timedelta(hours=24))
 
 
+def test_attempt_that_was_started_while_the_reminder_was_dropped_is_reminded_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    attempt = make_asked(State.CANCELLED)
+    later = NOON + timedelta(days=1)
+
+    def nothing_left(**_of: object) -> None:
+        reminders.plan_reminder(attempt=attempt, now=later)
+
+    monkeypatch.setattr(reminders, "attempt_to_remind_of", nothing_left)
+
+    assert sent_at(later) == []
+
+    assert is_at(Mail.objects.get().next_try_at, later + reminders.AFTER)
+
+
 def test_going_on_after_the_reminder_brings_no_second_one() -> None:
     attempt = make_asked()
     sent_at(DUE)

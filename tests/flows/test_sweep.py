@@ -8,8 +8,9 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from onboarding import tasks
 from onboarding.clients import podero_client
-from onboarding.flows import expiry, retention
+from onboarding.flows import confirming, expiry, retention
 from onboarding.flows import sweep as sweep_flow
 from tests.simulator.launch import RunningSimulator
 
@@ -36,6 +37,27 @@ def test_step_that_fails_keeps_none_from_its_turn(
 
     assert [type(each) for each in failed.value.exceptions] == [ValueError]
     assert len(erased) == 1
+
+
+def test_recall_that_fails_keeps_no_device_from_being_switched(
+    podero_settings: Any, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_when: object) -> int:
+        raise ValueError("nobody has thought of this")
+
+    switched: list[object] = []
+
+    def switch(**when: object) -> int:
+        switched.append(when)
+        return 0
+
+    monkeypatch.setattr(confirming, "recall_doubtful_confirmations", fails)
+    monkeypatch.setattr(sweep_flow, "switch_due_devices", switch)
+
+    with pytest.raises(ExceptionGroup):
+        tasks.switch_due_devices()
+
+    assert len(switched) == 1
 
 
 def test_sweep_ends_at_once_when_the_database_is_away(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -49,23 +50,31 @@ def test_withdrawal_ends_consent_attempts_and_optimization(
     assert customer.browser.get(reverse("left")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("argument", "column"), [("--customer", "external_user_id"), ("--reference", "reference")]
+)
 def test_withdrawal_by_letter_is_entered_by_a_command(
-    customer: Customer, simulator: RunningSimulator, capsys: pytest.CaptureFixture[str]
+    customer: Customer,
+    simulator: RunningSimulator,
+    capsys: pytest.CaptureFixture[str],
+    argument: str,
+    column: str,
 ) -> None:
+    """By letter with the customer's number; after a backup was restored, with what the log names."""
     link_a_device(customer, simulator)
     device = Device.objects.get()
-    number = customer.podero_user.external_user_id
+    name = str(getattr(customer.podero_user, column))
 
-    call_command("withdraw_customer", "--customer", number)
+    call_command("withdraw_customer", argument, name)
 
     assert "devices: 1" in capsys.readouterr().out
     call_command("sweep")
     device.refresh_from_db()
     assert (device.is_optimization_wanted, device.is_removed) == (False, True)
     with pytest.raises(CommandError, match="nothing to withdraw from"):
-        call_command("withdraw_customer", "--customer", number)
-    with pytest.raises(CommandError, match="no such customer"):
-        call_command("withdraw_customer", "--customer", "nobody")
+        call_command("withdraw_customer", argument, name)
+    with pytest.raises(CommandError, match=f"{argument}: there is no such customer"):
+        call_command("withdraw_customer", argument, str(uuid.uuid4()))
 
 
 def test_withdrawal_while_podero_is_away_is_carried_out_later(

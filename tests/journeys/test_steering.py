@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from onboarding import podero
 from onboarding.clients import podero_client
-from onboarding.flows import devices
-from onboarding.flows.passes import UNANSWERED_LIMIT
+from onboarding.flows import devices, passes
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device
 from tests.factories import make_customer
@@ -230,7 +229,7 @@ def test_devices_of_a_user_whom_podero_has_lost_are_gone(
 def test_customers_whom_podero_has_lost_keep_nobody_else_from_being_refreshed(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
-    for _ in range(UNANSWERED_LIMIT):
+    for _ in range(passes.UNANSWERED_LIMIT):
         lost = Customer(make_customer())
         link_a_device(lost, simulator)
         lost.podero_user.refresh_from_db()
@@ -245,9 +244,11 @@ def test_customers_whom_podero_has_lost_keep_nobody_else_from_being_refreshed(
 
 
 def test_who_cannot_be_answered_goes_to_the_end_of_the_line(
-    customer: Customer, simulator: RunningSimulator
+    customer: Customer, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(UNANSWERED_LIMIT):
+    # Before the breaker ends the pass.
+    monkeypatch.setattr(passes, "UNANSWERED_LIMIT", 3)
+    for _ in range(3):
         link_a_device(Customer(make_customer()), simulator)
     link_a_device(customer, simulator)
     simulator.control.arm("list_devices", "http_500", count=-1)

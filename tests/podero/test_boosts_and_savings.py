@@ -27,11 +27,10 @@ def test_act_that_is_done_returns_nothing(
     assert act(client) is None
 
 
-@pytest.mark.parametrize("endpoint", ["delete_device", "delete_user"])
-def test_what_is_gone_already_is_deleted(
-    endpoint: str, client: podero.PoderoClient, api: responses.RequestsMock
+def test_device_that_is_gone_already_is_deleted(
+    client: podero.PoderoClient, api: responses.RequestsMock
 ) -> None:
-    method, url, act = values.CALLS[endpoint]
+    method, url, act = values.CALLS["delete_device"]
     api.add(method, url, status=404)
 
     assert act(client) is None

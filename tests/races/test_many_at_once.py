@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -16,13 +16,19 @@ from typing import Any, TypeVar
 import pytest
 from django.db import connection, transaction
 
-from onboarding.flows import expiry, opt_in, returning, throttling, withdrawal
+from onboarding.flows import expiry, opt_in, reconnecting, returning, throttling, withdrawal
 from onboarding.flows.expiry import OPENING_PERIOD, expire_unopened_attempts, free_stuck_claims
-from onboarding.models import InvalidTransition, OnboardingSession, PoderoUser, SessionEvent
+from onboarding.models import (
+    InvalidTransition,
+    OnboardingSession,
+    PoderoUser,
+    Reconnection,
+    SessionEvent,
+)
 from onboarding.models.claims import CLAIM_LIFETIME
 from onboarding.models.events import SessionEventQuerySet
 from onboarding.states import Event, State
-from tests.factories import NOON, make_attempt, make_consent, make_customer
+from tests.factories import NOON, make_attempt, make_consent, make_customer, make_reconnection
 from tests.races.test_races import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -197,6 +203,21 @@ def test_browser_that_left_counts_although_another_returns_this_very_moment(stat
     attempt.refresh_from_db()
     assert (attempt.state, attempt.returned_device_id) == (state, device_id)
     assert attempt.is_return_matched
+
+
+@pytest.mark.parametrize("state", [Reconnection.State.EXPIRED, Reconnection.State.CANCELLED])
+@pytest.mark.parametrize("claimed_at", [None, NOON])
+def test_renewal_that_is_brought_back_counts_although_it_ends_this_very_moment(
+    state: Reconnection.State, claimed_at: datetime | None
+) -> None:
+    renewal = make_reconnection(claimed_at=claimed_at)
+    Reconnection.objects.filter(pk=renewal.pk).update(state=state, claimed_at=None)
+
+    reconnecting.record_return(reconnection=renewal, device_id=None, is_matched=False, now=NOW)
+
+    renewal.refresh_from_db()
+    assert renewal.state == Reconnection.State.RETURNED
+    assert renewal.foreign_return_at == NOW
 
 
 def test_those_who_agree_at_once_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ REFUSED_SECONDS = 0.05
 SILENT_SECONDS = 0.3
 # What a busy machine may add to a figure.
 SLACK_SECONDS = 0.15
+BEARER = {"Authorization": "Bearer only-for-tests"}
 
 
 @pytest.fixture
@@ -261,7 +262,13 @@ def readiness(app: RunningApp) -> Any:
 def test_customers_come_return_and_leave_while_redis_does_not_answer(
     start_app: StartApp, simulator: RunningSimulator, redis: RunningServer, tmp_path: Path
 ) -> None:
-    app = start_app(simulator, with_worker=True, REDIS_URL=redis.url, LOG_FORMAT="json")
+    app = start_app(
+        simulator,
+        with_worker=True,
+        REDIS_URL=redis.url,
+        LOG_FORMAT="json",
+        METRICS_TOKEN="only-for-tests",
+    )
     app.processes["second-beat"] = servers.spawn(
         [sys.executable, "-m", "celery", "-A", "config", "beat", "-s", str(tmp_path / "second")],
         log=app.log_file("second-beat"),
@@ -288,10 +295,8 @@ def test_customers_come_return_and_leave_while_redis_does_not_answer(
     os.kill(redis.pid, signal.SIGCONT)
     wait_for(lambda: steered(simulator) == [False, True], seconds=120)
     assert readiness(app)["status"] == "ok"
-    assert (
-        'last_success_timestamp_seconds{task="switch_due_devices"} 1'
-        in app.manage("metrics").stdout
-    )
+    told = requests.get(f"{app.base_url}/health/metrics", headers=BEARER, timeout=10).text
+    assert 'last_success_timestamp_seconds{task="switch_due_devices"} 1' in told
     app.stop()
     assert "Traceback" not in app.log_file("web").read_text()
     for key in ("token=ey", "onboarding_session_id=", "@example.com", "demo-secret"):

@@ -122,7 +122,7 @@ def test_wrong_secret_is_told_before_the_first_customer_comes(
 
     simulator.control.clear_faults()
     # Mended, and started anew: the processes that had noted it are gone.
-    credentials._looks_at = 0.0
+    credentials._says_at = 0.0
     Customer(make_customer()).opt_in()
 
     health.parts.cache_clear()

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
+from onboarding import podero
 from onboarding.clients import podero_client
 from onboarding.flows import keeping, removal
 from onboarding.flows.discovery import Finding
@@ -21,7 +22,6 @@ from onboarding.podero import DeviceType
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.journeys.removal.steps import (
-    GONE,
     REFUSED,
     RETRIED,
     answer_deletion,
@@ -36,7 +36,7 @@ from tests.simulator.launch import Completed, RunningSimulator
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-@pytest.mark.parametrize("answer", GONE)
+@pytest.mark.parametrize("answer", [200, 204, "http_404 after effect"])
 def test_user_is_gone_when_podero_says_so(
     customer: Customer, simulator: RunningSimulator, answer: int | str
 ) -> None:
@@ -51,7 +51,7 @@ def test_user_is_gone_when_podero_says_so(
     assert (ended.is_all_off, ended.is_all_removed) == (True, True)
 
 
-@pytest.mark.parametrize("answer", REFUSED)
+@pytest.mark.parametrize("answer", [*REFUSED, 404])
 def test_user_that_podero_refuses_to_remove_is_left_to_staff(
     customer: Customer, simulator: RunningSimulator, answer: int | str
 ) -> None:
@@ -329,6 +329,74 @@ def test_look_that_ends_after_the_user_is_gone_leaves_nothing_to_be_done(
     assert (ended.is_all_off, ended.is_all_removed) == (True, True)
 
 
+def test_look_that_ends_while_the_user_is_being_removed_leaves_nothing_to_be_done(
+    customer: Customer, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It found a device that Podero had not listed a moment ago, and that goes with the user."""
+    link_a_device(customer, simulator)
+    found = Found(id=uuid.uuid4(), device_type=DeviceType.EV, manufacturer="Tesla", model="X")
+    delete = podero.PoderoClient.delete_user
+
+    def delete_meanwhile(client: podero.PoderoClient, user_id: uuid.UUID) -> None:
+        findings = [Finding(found, is_named=False)]
+        assert keeping.undo_devices(attempt=customer.attempt, findings=findings, now=timezone.now())
+        delete(client, user_id)
+
+    monkeypatch.setattr(podero.PoderoClient, "delete_user", delete_meanwhile)
+    leave(customer)
+
+    gone = PoderoUser.objects.get()
+    assert (gone.is_removed, gone.podero_id) == (True, None)
+    turned_up = Device.objects.get(podero_id=found.id)
+    assert turned_up.is_removed
+    assert turned_up.is_settled
+    assert (turned_up.next_try_at, turned_up.removal_due_at) == (None, None)
+
+
+def test_user_stays_until_podero_has_told_what_it_holds(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Of four collections it refuses once to list the one with a device that nobody knew of."""
+    link_a_device(customer, simulator)
+    there = already_steered(customer, simulator)
+    simulator.control.arm("list_devices", "http_403", count=1)
+
+    leave(customer)
+    sweep_at(timezone.now() + timedelta(hours=1))
+
+    turned_up = Device.objects.get(podero_id=str(there.device_id))
+    assert turned_up.is_removed
+    assert not is_steered(simulator, turned_up)
+    assert user_at_podero(simulator)["deleted_at"] is not None
+
+
+def test_user_whom_podero_has_lost_is_gone(customer: Customer, simulator: RunningSimulator) -> None:
+    link_a_device(customer, simulator)
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.podero_id is not None
+    podero_client().delete_user(customer.podero_user.podero_id)
+
+    leave(customer)
+    for hours in (1, 8, 40, 80):
+        sweep_at(timezone.now() + timedelta(hours=hours))
+
+    gone = PoderoUser.objects.get()
+    assert (gone.is_removed, gone.podero_id) == (True, None)
+
+
+def test_one_mistaken_404_removes_nobody(customer: Customer, simulator: RunningSimulator) -> None:
+    simulator.control.arm("delete_user", "http_404", count=1)
+
+    leave(customer)
+
+    customer.podero_user.refresh_from_db()
+    assert not customer.podero_user.is_removed
+    assert customer.podero_user.podero_id is not None
+    sweep_at(timezone.now() + timedelta(hours=2))
+    assert PoderoUser.objects.get().is_removed
+    assert user_at_podero(simulator)["deleted_at"] is not None
+
+
 def agree_while_podero_breaks_off(customer: Customer, simulator: RunningSimulator) -> None:
     """Nothing is learnt of the user."""
     simulator.control.arm("create_user", "reset_before", count=-1)
@@ -340,7 +408,9 @@ def already_steered(customer: Customer, simulator: RunningSimulator) -> Complete
     """Podero has them already, with a device that it steers, from before this app."""
     user = customer.podero_user
     client = podero_client()
-    there = client.create_user(email=user.email, external_user_id=user.external_user_id)
+    there = client.find_user_by_external_id(user.external_user_id) or client.create_user(
+        email=user.email, external_user_id=user.external_user_id
+    )
     form = client.create_onboarding_session(
         user_id=there.id,
         language="en",
@@ -350,7 +420,7 @@ def already_steered(customer: Customer, simulator: RunningSimulator) -> Complete
         cancel_url="https://portal.example/cancel",
         device_type=None,
     )
-    return simulator.control.complete(str(form.id))
+    return simulator.control.complete(str(form.id), device_type="ev")
 
 
 def test_device_of_a_user_that_was_perhaps_made_is_switched_off_before_the_user_goes(
