@@ -25,7 +25,8 @@ _KEY_PATTERNS = (
     (re.compile(r"(onboarding_session_id=)[^&\s\"']+"), r"\1[key]"),
     (re.compile(r"((?:token|secret)=)[^&\s\"']+"), r"\1[key]"),
     (re.compile(r"(Bearer |Basic )[A-Za-z0-9._~+/=-]+"), r"\1[key]"),
-    (re.compile(r"[^\s@\"'<(=]+@[^\s@\"'>)]+\.[A-Za-z]{2,}"), "[e-mail]"),
+    # Bounded, since a long text without an @ would be gone through for each of its characters.
+    (re.compile(r"[^\s@\"'<(=]{1,64}@[^\s@\"'>)]{1,255}\.[A-Za-z]{2,}"), "[e-mail]"),
     # PostgreSQL quotes the offending row in an error's detail.
     (re.compile(r"(?m)^DETAIL:.*$"), "DETAIL: [left out]"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), "[key]"),

@@ -60,8 +60,11 @@ def examine(
         for name, part in app.parts.items()
         for moment in part.deaths
         if not (
-            outages.cover(moment - ENDING_SECONDS, moment, *excuses)
-            and logs.gives_up_for_an_outage(part.log, watch, moment - ENDING_SECONDS, moment)
+            outages.cover(moment - ENDING_SECONDS, moment, "disk")
+            or (
+                outages.cover(moment - ENDING_SECONDS, moment, *excuses)
+                and logs.gives_up_for_an_outage(part.log, watch, moment - ENDING_SECONDS, moment)
+            )
         )
     ]
     found += [

@@ -349,7 +349,7 @@ def _jobs() -> Metric:
     )
     known = dict(JobRun.objects.values_list("name", "succeeded_at"))
     # Not what another release has left behind.
-    for job in sorted({*settings.SCHEDULED_JOBS, "sweep"}):
+    for job in sorted({*settings.SCHEDULED_JOBS, *({"sweep"} & known.keys())}):
         # A job that is shared out is as late as the latest of its passes.
         passes = [name for name in settings.CELERY_BEAT_SCHEDULE if name.partition("-")[0] == job]
         moments = [known.get(name) for name in passes or [job]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -39,6 +40,8 @@ from onboarding.models import (
     PoderoUser,
     Reconnection,
 )
+
+_sending = threading.Lock()
 
 
 def nudge(task: Task[Any, Any], **ids: int) -> None:
@@ -187,8 +190,12 @@ def refresh_due_devices(*, number: int = 0, of: int = 1, **_later: Any) -> None:
 @shared_task(name="onboarding.send_due_mails")
 def send_due_mails(**_later: Any) -> None:
     post = mail_server()
-    if post is not None:
-        mails.send_due_mails(post=post, now=timezone.now())
+    # A mail server that trickles must not take one thread after the other.
+    if post is not None and _sending.acquire(blocking=False):
+        try:
+            mails.send_due_mails(post=post, now=timezone.now())
+        finally:
+            _sending.release()
 
 
 @shared_task(name="onboarding.have_a_token")

@@ -304,7 +304,7 @@ def test_job_that_is_shared_out_is_as_late_as_the_latest_of_its_passes(
     metrics.forget_what_was_read()
     expected = (now - timedelta(minutes=50)).timestamp()
     assert value(LAST, task="look_up_due_attempts") == pytest.approx(expected, abs=1)
-    assert (LAST, frozenset({("job", "look_up_due_attempts-7")})) not in told()
+    assert (LAST, frozenset({("task", "look_up_due_attempts-7")})) not in told()
 
 
 @pytest.mark.django_db

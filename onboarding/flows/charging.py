@@ -37,7 +37,7 @@ def charge_now(*, device: Device, now: datetime) -> None:
     """
     with transaction.atomic():
         keeping.hold_consent(device.attempt)
-        device.refresh_from_db(fields=["removal_wanted_at", "removed_at"])
+        device.refresh_from_db(fields=["confirmed_at", "removal_wanted_at", "removed_at"])
         if not device.may_be_charged:
             raise CannotBeCharged
         if ChargeWish.wish(device, is_start=True, now=now):
@@ -159,7 +159,8 @@ def _record_failure(wish: ChargeWish, error: podero.PoderoError, *, now: datetim
         "Charging could not be asked for",
         extra={"failure_code": code.value},
     )
-    if not error.is_retryable:
+    # Credentials that are not accepted are no answer to what was asked.
+    if not error.is_retryable and not isinstance(error, podero.Unauthorized):
         _record_answer(wish, Answer.REFUSED, now=now)
         return
     when = schedule.next_try(

@@ -17,6 +17,8 @@ from onboarding.models.attempts import OnboardingSessionQuerySet
 from onboarding.models.devices import DeviceQuerySet
 from onboarding.states import Actor, Event
 
+BATCH = 500
+
 # What a browser has come back with, and the device that each return named, if any.
 CameBack = Mapping[UUID, UUID | None]
 
@@ -71,7 +73,8 @@ def barred_devices(devices: Iterable[Device], *, came_back: CameBack) -> set[int
 def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: datetime) -> int:
     """Ask again about devices confirmed by a mere word before somebody else came back with them.
 
-    Until then they are to be off. Returns how many it were.
+    Until then they are to be off. Returns how many it were. One that fails keeps none from its
+    turn; what went wrong is raised at the end.
     """
     rows = Device.objects.all() if among is None else among
     elsewhere = OnboardingSession.objects.that_brought_it_elsewhere()
@@ -85,13 +88,16 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
         is_holder_proven=False,
     )
     recalled = 0
-
-    def recall(device: Device, _at: datetime) -> bool:
-        nonlocal recalled
-        recalled += proof.recall(device, now=now)
-        return True
-
-    passes.take_up_each(doubtful.select_related("attempt").order_by("pk"), recall, now=now)
+    failures: list[Exception] = []
+    for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
+        try:
+            recalled += proof.recall(device, now=now)
+        except Exception as error:
+            if passes.is_database_away(error):
+                raise
+            failures.append(error)
+    if failures:
+        raise ExceptionGroup("Not all that is in doubt could be asked about again", failures)
     return recalled
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
+from onboarding.flows.passes import in_batches
 from onboarding.models import Consent
 from onboarding.models.seals import Mark
 
@@ -24,8 +25,7 @@ def verify_consents() -> Verification:
     """Examine all consents. Changes nothing."""
     counts: Counter[Mark] = Counter()
     doubtful = []
-    rows = Consent.objects.with_evidence().order_by("pk")
-    for consent in rows.iterator(chunk_size=_CHUNK):
+    for consent in in_batches(Consent.objects.with_evidence(), size=_CHUNK):
         mark = consent.examine()
         counts[mark] += 1
         if mark is not Mark.INTACT:

@@ -52,7 +52,7 @@ WHOLE = Share()
 
 def take_up_each(
     due: QuerySet[Row],
-    act: Callable[[Row, datetime], bool],
+    act: Callable[[Row, datetime], bool | None],
     *,
     put_off: Callable[[Row, datetime], object] = lambda _row, _at: None,
     now: datetime,
@@ -61,7 +61,7 @@ def take_up_each(
     """Call `act` with each due row and the moment; returns how many rows were taken up.
 
     Rows are read a batch at a time, so that what is no longer due when its batch comes is left
-    out. `act` says whether it got an answer; without any for a while, or when
+    out. `act` says whether it got an answer, None where it did not ask; without any for a while, or when
     `is_over`, the pass ends early. A row with which `act` fails is `put_off`, and the others are
     gone on with; raises what went wrong when the database is away, or when it is the same with many.
     """
@@ -75,7 +75,9 @@ def take_up_each(
                 return taken
             taken += 1
             try:
-                unanswered = 0 if act(row, clock()) else unanswered + 1
+                is_answered = act(row, clock())
+                if is_answered is not None:
+                    unanswered = 0 if is_answered else unanswered + 1
             except Exception as error:
                 if is_database_away(error):
                     raise
@@ -146,6 +148,20 @@ def batches(rows: QuerySet[Row], *, size: int, seconds: float) -> Iterator[list[
         if len(ahead) < LONGEST_QUEUE:
             return
         rest = rows.filter(pk__gt=ahead[-1]).order_by("pk")
+
+
+def in_batches(rows: QuerySet[Row], *, size: int) -> Iterator[Row]:
+    """All rows in the order of their keys, so many at a time.
+
+    For millions: outside of a transaction PostgreSQL would write what a cursor is to read to its
+    disk first, all of it.
+    """
+    rest = ordered = rows.order_by("pk")
+    while ahead := list(rest[:size]):
+        yield from ahead
+        if len(ahead) < size:
+            return
+        rest = ordered.filter(pk__gt=ahead[-1].pk)
 
 
 def delete_in_batches(rows: QuerySet[Row]) -> int:

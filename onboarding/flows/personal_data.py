@@ -19,6 +19,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Model, Q, QuerySet
 
 from onboarding.flows import sign_in_failures, throttling
+from onboarding.flows.passes import in_batches
 from onboarding.models import (
     ChargeWish,
     Consent,
@@ -260,11 +261,11 @@ def sign_ins_of(customer: PoderoUser, *, saved_since: datetime | None = None) ->
     """
     own = (customer.attempts, Reconnection.objects.for_customer(customer))
     ways_back = [str(pk) for rows in own for pk in rows.values_list("reference", flat=True)]
-    sessions = Session.objects.order_by("pk")
+    sessions = Session.objects.all()
     if saved_since is not None:
         lasting = timedelta(seconds=settings.SESSION_COOKIE_AGE)
         sessions = sessions.filter(expire_date__gte=saved_since + lasting)
-    for session in sessions.iterator(chunk_size=500):
+    for session in in_batches(sessions, size=500):
         held = session.get_decoded()
         signed_in = held.get("_auth_user_id")
         if signed_in == str(customer.account_id) or (

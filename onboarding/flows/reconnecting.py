@@ -178,7 +178,12 @@ def record_return(
     """
     for _another_was_faster in range(MOVES_AT_ONCE):
         if reconnection.state not in Reconnection.MAY_RETURN:
-            break
+            if not is_matched or reconnection.match_return():
+                return
+            # It is over, and has been, or was given up this very moment.
+            reconnection.refresh_from_db()
+            if reconnection.state not in Reconnection.MAY_RETURN:
+                return
         foreign_return_at = reconnection.foreign_return_at or (None if is_matched else now)
         is_moved = reconnection.move(
             State.RETURNED,
@@ -196,8 +201,6 @@ def record_return(
             return
         # It ran out this very moment, for example: the browser has come back all the same.
         reconnection.refresh_from_db()
-    if is_matched:
-        reconnection.match_return()
 
 
 def record_cancel(*, reconnection: Reconnection, now: datetime) -> None:

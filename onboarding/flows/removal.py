@@ -3,7 +3,7 @@
 Always in this order: optimization off, with Podero's agreement (`flows.devices`, never given up);
 what was to charge taken back (`flows.charging`); then the devices; then, when the customer has left and nothing is there any more, Podero's user.
 Whether Podero lets a partner remove anything is not documented. Gone is what it says is gone
-(200, 204, or 404; a user, if it is not found either); while it cannot be reached it is asked again for ever; where it refuses, a few
+(200, 204, or 404, which has to be told twice of a user); while it cannot be reached it is asked again for ever; where it refuses, a few
 times more, and then staff must look at it.
 """
 
@@ -140,7 +140,7 @@ def remove_device(*, client: podero.PoderoClient, device: Device, now: datetime)
     try:
         if user_id is not None:
             kind = podero.DeviceType(device.device_type)
-            client.delete_device(user_id, kind, device.podero_id)
+            _delete_device(client, device, user_id, kind)
     except podero.PoderoError as error:
         _record_device_not_removed(device, error, now=now)
         return not error.is_retryable
@@ -210,14 +210,29 @@ def _find_user(client: podero.PoderoClient, customer: PoderoUser) -> UUID | None
     return user.id
 
 
+def _delete_device(
+    client: podero.PoderoClient, device: Device, user_id: UUID, kind: podero.DeviceType
+) -> None:
+    """Raises NotFound where Podero does not even know the user: that is believed the second time."""
+    try:
+        client.delete_device(user_id, kind, device.podero_id)
+    except podero.NotFound:
+        if device.removal_tries == 0 and not _is_found(client, device.podero_user, user_id):
+            raise
+
+
 def _delete_user(client: podero.PoderoClient, customer: PoderoUser, user_id: UUID) -> None:
-    """Raises NotFound where Podero knows of no such user, but has it still: that was a mistake."""
+    """Raises NotFound where Podero has the user still, or says for the first time that it has not."""
     try:
         client.delete_user(user_id)
     except podero.NotFound:
-        found = client.find_user_by_external_id(customer.external_user_id)
-        if found is not None and found.id == user_id:
+        if customer.removal_tries == 0 or _is_found(client, customer, user_id):
             raise
+
+
+def _is_found(client: podero.PoderoClient, customer: PoderoUser, user_id: UUID) -> bool:
+    found = client.find_user_by_external_id(customer.external_user_id)
+    return found is not None and found.id == user_id
 
 
 def _undo_what_turned_up(
@@ -275,9 +290,13 @@ def _record_not_removed(
 ) -> bool:
     # Credentials that are not accepted are no answer to what was asked.
     is_refusal = not error.is_retryable and not isinstance(error, podero.Unauthorized)
+    # For a while Podero, or what stands before it, may know of nothing at all.
+    is_doubted = isinstance(error, podero.NotFound) and row.removal_tries == 0
+    is_refusal = is_refusal and not is_doubted
     is_forbidden = isinstance(error, podero.Forbidden)
     refusals = row.removal_refusals + 1
-    first, ceiling = (3600.0, 24 * 3600.0) if is_refusal else (10.0, 6 * 3600.0)
+    is_slow = is_refusal or is_doubted
+    first, ceiling = (3600.0, 24 * 3600.0) if is_slow else (10.0, 6 * 3600.0)
     when = schedule.next_try(
         now=now,
         tries=refusals if is_refusal else row.removal_tries + 1,

@@ -39,8 +39,10 @@ def record_return(
         attempt.note_elsewhere(at=now)
     for _another_was_faster in range(MOVES_AT_ONCE):
         if is_matched and attempt.state in (State.RETURNED, State.LINKED):
-            _record_late_match(attempt, device_id=device_id, now=now)
-            return
+            if _record_late_match(attempt, device_id=device_id, now=now):
+                return
+            # Known before, or it was given up this very moment.
+            attempt.refresh_from_db()
         if attempt.state not in sources_of(State.RETURNED) or not attempt.has_hosted_session:
             return
         try:
@@ -54,23 +56,24 @@ def record_return(
 
 def _record_late_match(
     attempt: OnboardingSession, *, device_id: UUID | None, now: datetime
-) -> None:
-    """A link scanner, or another phone, was faster than the browser that left.
+) -> bool:
+    """A link scanner, or another phone, was faster than the browser that left; False otherwise.
 
     The device it names, if the API has named it too, needs no question any more.
     """
     with transaction.atomic():
         PoderoUser.objects.hold(attempt.podero_user_id)
         if not attempt.match_return(device_id=device_id, at=now):
-            return
+            return False
         try:
             keeping.hold_consent(attempt)
         except keeping.HasLeft:
-            return
+            return True
         named = attempt.devices.filter(podero_id=device_id) if device_id is not None else []
         for device in named:
             if not proof.is_in_doubt(device, attempt):
                 keeping.accept_device(device, now=now)
+    return True
 
 
 def record_cancel(*, attempt: OnboardingSession, now: datetime) -> None:

@@ -87,13 +87,13 @@ def refresh_due_devices(*, client: podero.PoderoClient, now: datetime, share: Sh
     )
     answered: dict[int, bool] = {}
 
-    def refresh(device: Device, at: datetime) -> bool:
+    def refresh(device: Device, at: datetime) -> bool | None:
         customer = device.podero_user
         # One answer tells of all devices of a customer.
         if customer.pk in answered:
-            return True
+            return None
         if not customer.begin_asking(now=at, again_after=devices.ASK_AGAIN_PERIOD):
-            return True
+            return None
         # Whoever cannot be answered goes to the end of the line, not on blocking its head.
         with transaction.atomic():
             PoderoUser.objects.hold(customer.pk)

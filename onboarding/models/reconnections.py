@@ -198,11 +198,11 @@ class Reconnection(Claimable):
         self._set(**fields)
         return True
 
-    def match_return(self) -> None:
-        """The browser that left came back while what another one brought is being checked."""
-        Reconnection.objects.filter(pk=self.pk, state=self.State.RETURNED).update(
-            is_return_matched=True
-        )
+    def match_return(self) -> bool:
+        """The browser that left came back while what another one brought is being checked; False
+        when that is over."""
+        rows = Reconnection.objects.filter(pk=self.pk, state=self.State.RETURNED)
+        return rows.update(is_return_matched=True) > 0
 
     def note_return_seen(self, *, at: datetime, is_success: bool) -> bool:
         """A browser came back in which the customer is not signed in; False when that is no news.

@@ -147,6 +147,10 @@ class BoundedAdapter(HTTPAdapter):
         return manager
 
 
+def _nowhere(_response: requests.Response) -> None:
+    return None
+
+
 def bounded(session: requests.Session) -> requests.Session:
     """Prepare a session for sharing, and return it.
 
@@ -155,6 +159,8 @@ def bounded(session: requests.Session) -> requests.Session:
     for scheme in ("https://", "http://"):
         if type(session.get_adapter(scheme)) is HTTPAdapter:
             session.mount(scheme, BoundedAdapter())
+    # Even where none is followed, requests would read all of a redirect, and where it leads.
+    session.get_redirect_target = _nowhere  # type: ignore[assignment, method-assign]
     # A cookie set on one customer's reply must not travel with another customer's request.
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     # urllib3 logs paths, which hold customer numbers. Who sets its level on purpose is obeyed.

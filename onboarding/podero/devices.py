@@ -112,12 +112,12 @@ class DeviceCalls:
         return renewal
 
     def delete_device(self, user_id: UUID, device_type: DeviceType, device_id: UUID) -> None:
-        """Remove a device; one that is already gone is no error.
+        """Remove a device. Raises NotFound, for one that is gone already or not.
 
         Inferred: no page documents it, and its effect at the manufacturer is not known.
         """
         path = self._calls.device_path(user_id, device_type, device_id)
-        self._calls.send("delete_device", "DELETE", path, also_accept={404})
+        self._calls.send("delete_device", "DELETE", path)
 
     def _listed(self, endpoint: str, user_id: UUID, device_type: DeviceType) -> list[Device]:
         reply = self._calls.send(endpoint, "GET", self._calls.collection_path(user_id, device_type))

@@ -59,7 +59,7 @@ FIGURES = (
         bound=(
             "Sharing the cores and Python's lock with the presses; the worse of the two pages counts, and how much of a core the "
             "web processes took stands below. No page "
-            "waits for Podero, since half of the threads never do. The hundred come evenly over the 8 s of a round, which "
+            "waits for Podero, since half of the threads never do. The hundred come evenly over the 20 s of a round, which "
             "begins with a Podero that answers. Each call is given up after 8 s; then the breaker "
             "opens, and who presses is told so at once. The median barely moves; the 95th percentile of a page of a few "
             "milliseconds is mostly a page that came while a press was being worked on."

@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from onboarding import tasks
 from onboarding.clients import podero_client
-from onboarding.flows import confirming, expiry, retention
+from onboarding.flows import confirming, expiry, proof, retention
 from onboarding.flows import sweep as sweep_flow
+from onboarding.models import Device
+from tests.factories import NOON, make_device
 from tests.simulator.launch import RunningSimulator
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +39,28 @@ def test_step_that_fails_keeps_none_from_its_turn(
 
     assert [type(each) for each in failed.value.exceptions] == [ValueError]
     assert len(erased) == 1
+
+
+def test_device_that_cannot_be_recalled_keeps_no_other_and_is_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    devices = [make_device(confirmed_at=NOON) for _number in range(3)]
+    for device in devices:
+        device.attempt.note_elsewhere(at=NOON)
+    recalled: list[int] = []
+
+    def recall(device: Device, **_when: object) -> bool:
+        if device.pk == devices[0].pk:
+            raise ValueError(device.pk)
+        recalled.append(device.pk)
+        return True
+
+    monkeypatch.setattr(proof, "recall", recall)
+
+    with pytest.raises(ExceptionGroup):
+        confirming.recall_doubtful_confirmations(now=NOON)
+
+    assert recalled == [device.pk for device in devices[1:]]
 
 
 def test_recall_that_fails_keeps_no_device_from_being_switched(

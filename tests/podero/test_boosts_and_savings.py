@@ -27,15 +27,6 @@ def test_act_that_is_done_returns_nothing(
     assert act(client) is None
 
 
-def test_device_that_is_gone_already_is_deleted(
-    client: podero.PoderoClient, api: responses.RequestsMock
-) -> None:
-    method, url, act = values.CALLS["delete_device"]
-    api.add(method, url, status=404)
-
-    assert act(client) is None
-
-
 @pytest.mark.parametrize(
     ("body", "state", "reason"),
     [

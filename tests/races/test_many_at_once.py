@@ -205,6 +205,22 @@ def test_browser_that_left_counts_although_another_returns_this_very_moment(stat
     assert attempt.is_return_matched
 
 
+def test_browser_that_left_counts_although_the_wait_is_given_up_this_very_moment() -> None:
+    attempt, device_id = make_attempt(state=State.RETURNED, is_return_matched=False), uuid.uuid4()
+    given_up = {"state": State.FAILED, "finished_at": NOON, "failure_code": "not_confirmed"}
+    OnboardingSession.objects.filter(pk=attempt.pk).update(**given_up)
+    renewal = make_reconnection(state=Reconnection.State.RETURNED)
+    Reconnection.objects.filter(pk=renewal.pk).update(state=Reconnection.State.NOT_RENEWED)
+
+    returning.record_return(attempt=attempt, device_id=device_id, is_matched=True, now=NOW)
+    reconnecting.record_return(reconnection=renewal, device_id=None, is_matched=True, now=NOW)
+
+    attempt.refresh_from_db()
+    renewal.refresh_from_db()
+    assert (attempt.state, attempt.is_return_matched) == (State.RETURNED, True)
+    assert (renewal.state, renewal.is_return_matched) == (Reconnection.State.RETURNED, True)
+
+
 @pytest.mark.parametrize("state", [Reconnection.State.EXPIRED, Reconnection.State.CANCELLED])
 @pytest.mark.parametrize("claimed_at", [None, NOON])
 def test_renewal_that_is_brought_back_counts_although_it_ends_this_very_moment(

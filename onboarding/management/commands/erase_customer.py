@@ -48,7 +48,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         customer = chosen_customer(options)
         if options["is_interactive"]:
-            _ask(options["customer"])
+            _ask(customer.external_user_id)
         client, now = podero_client(), timezone.now()
         if options["withdraw"]:
             withdrawal.withdraw(customer=customer, now=now)

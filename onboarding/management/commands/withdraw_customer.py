@@ -22,6 +22,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         customer = chosen_customer(options)
         if not customer.consents.filter(withdrawn_at=None).exists():
-            raise CommandError("--customer: there is nothing to withdraw from")
+            raise CommandError("there is nothing to withdraw from")
         devices = withdrawal.withdraw(customer=customer, now=timezone.now())
         self.stdout.write(f"Withdrawn; to be switched off and removed: devices: {len(devices)}")
