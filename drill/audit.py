@@ -89,6 +89,14 @@ class Evidence:
     def person(self, attempt: Row) -> Person:
         return self.person_of[self.customers[attempt["podero_user_id"]]["external_user_id"]]
 
+    def returns_of(self, attempt: Row) -> list[Return]:
+        """The ways back from its form that were taken for the customer's."""
+        return [
+            back
+            for back in self.person(attempt).returns
+            if back.session == attempt["podero_id"] and back.answered_at < NEVER
+        ]
+
     def living_devices(self) -> Iterator[Row]:
         """Devices at Podero that have not been removed there, with their users."""
         gone = {row["id"] for row in self.podero["users"] if row["deleted_at"]}
@@ -194,7 +202,7 @@ def every_attempt_is_right(evidence: Evidence) -> Iterator[Breach]:
 
 def _cancelled_attempt(evidence: Evidence, attempt: Row, linked: list[str]) -> Iterator[Breach]:
     """Who came back through cancel, and linked nothing, has cancelled: unless all was over before."""
-    own = [back for back in evidence.person(attempt).returns if _is_of(back, attempt)]
+    own = evidence.returns_of(attempt)
     cancelled_at = min((back.answered_at for back in own if not back.is_success), default=NEVER)
     if cancelled_at == NEVER or linked or any(back.is_success for back in own):
         return
@@ -205,10 +213,6 @@ def _cancelled_attempt(evidence: Evidence, attempt: Row, linked: list[str]) -> I
         for row in over
     ):
         yield Breach("wrong", attempt["reference"], f"{attempt['state']}, but it was cancelled")
-
-
-def _is_of(back: Return, attempt: Row) -> bool:
-    return back.session == attempt["podero_id"] and back.answered_at < NEVER
 
 
 def _withdrawn_attempt(evidence: Evidence, attempt: Row, consent: Row) -> Iterator[Breach]:
@@ -255,8 +259,8 @@ def _story_is_told(evidence: Evidence, attempt: Row, events: list[Row]) -> Itera
     told = {event["event"] for event in events}
     if attempt["podero_id"] and "opened" not in told:
         yield Breach("timeline", attempt["reference"], "does not tell that the form was opened")
-    own = [back for back in evidence.person(attempt).returns if _is_of(back, attempt)]
-    if any(back.is_success for back in own) and not told & {"returned", "return_seen_elsewhere"}:
+    has_returned = any(back.is_success for back in evidence.returns_of(attempt))
+    if has_returned and not told & {"returned", "return_seen_elsewhere"}:
         yield Breach("timeline", attempt["reference"], "does not tell that the customer came back")
 
 
@@ -409,7 +413,7 @@ def _was_brought_back(evidence: Evidence, row: Row, attempt: Row) -> bool:
     had found before is asked about.
     """
     person = evidence.person(attempt)
-    came = [back for back in person.returns if _is_of(back, attempt) and back.is_success]
+    came = [back for back in evidence.returns_of(attempt) if back.is_success]
     if row["attempt_id"] != attempt["id"] or not came or came[0].device != row["podero_id"]:
         return False
     was_found_before = any(

@@ -151,6 +151,7 @@ BUGS: tuple[Bug, ...] = (
     bug(
         "one answer that a device is gone is not believed, and not for ever",
         "left",
+        ("flows/devices.py", "    if is_believed:\n", "    if True:\n"),
         ("flows/devices.py", "    if is_gone:\n", "    if True:\n"),
         (
             "models/devices.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -87,18 +88,9 @@ def recall_doubtful_confirmations(*, among: DeviceQuerySet | None = None, now: d
         confirmed_at__isnull=False,
         is_holder_proven=False,
     )
-    recalled = 0
-    failures: list[Exception] = []
-    for device in doubtful.select_related("attempt").order_by("pk")[:BATCH]:
-        try:
-            recalled += proof.recall(device, now=now)
-        except Exception as error:
-            if passes.is_database_away(error):
-                raise
-            failures.append(error)
-    if failures:
-        raise ExceptionGroup("Not all that is in doubt could be asked about again", failures)
-    return recalled
+    found = doubtful.select_related("attempt").order_by("pk")[:BATCH]
+    recalls = {str(device.reference): partial(proof.recall, device, now=now) for device in found}
+    return sum(passes.each_by_itself(recalls).values())
 
 
 def _attempts_to_mind(customer_id: int) -> OnboardingSessionQuerySet:

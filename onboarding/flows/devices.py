@@ -25,6 +25,8 @@ FRESH_PERIOD = timedelta(seconds=30)
 UNWATCHED_PERIOD = timedelta(minutes=15)
 # However many pages look at a customer's devices, Podero is asked no more often than this.
 ASK_AGAIN_PERIOD = timedelta(seconds=5)
+# A Podero that does not even know the customer is believed when it says so for so long.
+BELIEVED_AFTER = timedelta(minutes=10)
 # Switching on is given up after about a month. Switching off never is: somebody may have left.
 MAX_TRIES_TO_SWITCH_ON = 120
 
@@ -72,20 +74,27 @@ def _record_unknown(
 ) -> bool:
     """A device that Podero does not know is not steered; but one answer alone may be a mistake.
 
-    One that is wanted is tried again in any case. False when Podero could not be asked again.
+    One that is wanted is tried again in any case, and so is one of a customer whom Podero does not
+    know either: for a while it, or what stands before it, may know of nothing. False when Podero could not be asked again.
     """
     try:
         is_gone = not device.is_optimization_wanted and device.podero_id not in _named(
             client, user_id, [device]
         )
+        since = device.missing_since
+        is_believed = is_gone and (
+            (since is not None and since <= now - BELIEVED_AFTER)
+            or podero_users.is_known_to_podero(client=client, user_id=user_id)
+        )
     except podero.PoderoError as error:
         _record_not_switched(device, error, now=now)
         return not error.is_retryable
-    if is_gone:
+    if is_believed:
         _record_switched(device, is_active=False, now=now)
-        device.record_missing(at=now)
     else:
         _record_not_switched(device, said, now=now)
+    if is_gone:
+        device.record_missing(at=now)
     return True
 
 

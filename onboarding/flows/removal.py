@@ -289,14 +289,13 @@ def _record_not_removed(
     row: Device | PoderoUser, error: podero.PoderoError, *, now: datetime
 ) -> bool:
     # Credentials that are not accepted are no answer to what was asked.
-    is_refusal = not error.is_retryable and not isinstance(error, podero.Unauthorized)
+    is_answer = not error.is_retryable and not isinstance(error, podero.Unauthorized)
     # For a while Podero, or what stands before it, may know of nothing at all.
     is_doubted = isinstance(error, podero.NotFound) and row.removal_tries == 0
-    is_refusal = is_refusal and not is_doubted
+    is_refusal = is_answer and not is_doubted
     is_forbidden = isinstance(error, podero.Forbidden)
     refusals = row.removal_refusals + 1
-    is_slow = is_refusal or is_doubted
-    first, ceiling = (3600.0, 24 * 3600.0) if is_slow else (10.0, 6 * 3600.0)
+    first, ceiling = (3600.0, 24 * 3600.0) if is_answer else (10.0, 6 * 3600.0)
     when = schedule.next_try(
         now=now,
         tries=refusals if is_refusal else row.removal_tries + 1,

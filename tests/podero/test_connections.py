@@ -374,3 +374,28 @@ def test_host_name_that_cannot_exist_is_unreachable(
         create_user(make_client(f"http://{'a' * 70}.example"))
 
     assert (caught.value.code, caught.value.is_outcome_unknown) == ("unreachable", False)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [b"http://[", b"//[::1", b"\xff\xfe", b"http://" + b"a" * 4000, b"file:///etc/passwd"],
+)
+def test_redirect_leads_nowhere_and_is_told_as_one(
+    make_client: MakeClient, serve: Serve, location: bytes
+) -> None:
+    """Not even its address is read, which may be none, nor all of its body, which may have no end."""
+
+    def sends_away(connection: Connection) -> None:
+        connection.read_request()
+        body = gzip.compress(b" " * 50_000_000)
+        connection.send(
+            b"HTTP/1.1 302 Found\r\nContent-Encoding: gzip\r\nLocation: " + location
+            + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )  # fmt: skip
+
+    server = serve(sends_away)
+
+    with pytest.raises(podero.UnexpectedReply) as refusal:
+        create_user(make_client(server.url))
+
+    assert refusal.value.status == 302

@@ -386,6 +386,26 @@ def test_user_whom_podero_has_lost_is_gone(customer: Customer, simulator: Runnin
     assert (gone.is_removed, gone.podero_id) == (True, None)
 
 
+def test_whoever_comes_back_before_a_404_is_believed_keeps_what_they_link(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    before = Device.objects.get(attempt=customer.attempt)
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.podero_id is not None
+    podero_client().delete_user(customer.podero_user.podero_id)
+    leave(customer)
+
+    link_a_device(customer, simulator)
+    for hours in (2, 8, 20):
+        sweep_at(timezone.now() + timedelta(hours=hours))
+
+    kept = Device.objects.exclude(pk=before.pk).get(attempt=customer.attempt)
+    assert is_steered(simulator, kept)
+    assert not kept.is_removed
+    assert not PoderoUser.objects.get().is_removal_wanted
+
+
 def test_podero_that_knows_of_nothing_for_an_hour_is_not_believed(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
@@ -396,7 +416,7 @@ def test_podero_that_knows_of_nothing_for_an_hour_is_not_believed(
     leave(customer)
 
     ended = customer.browser.get(reverse("left")).context["ended"]
-    assert not ended.is_all_removed
+    assert (ended.is_all_off, ended.is_all_removed) == (False, False)
     assert not Device.objects.filter(removed_at__isnull=False).exists()
     assert PoderoUser.objects.get().podero_id is not None
     simulator.control.clear_faults()
