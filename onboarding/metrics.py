@@ -29,7 +29,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from onboarding import credentials
-from onboarding.flows import devices, removal
+from onboarding.flows import devices, removal, saving
 from onboarding.models import (
     Breaker,
     ChargeWish,
@@ -288,6 +288,7 @@ QUEUES: dict[str, Callable[[datetime], datetime | None]] = {
     "wishes": lambda now: _first_due(ChargeWish.objects.due(now=now)),
     "removals": _oldest_removal,
     "readings": _oldest_reading,
+    "savings": lambda now: _first_due(saving.due_for_savings(now=now), by="savings_due_at"),
 }
 """When the oldest row of each kind of work was due; None when nothing is."""
 

@@ -40,15 +40,13 @@ class AttemptAdmin(ReadOnlyAdmin):
     list_display_links = ("support_code",)
     list_filter = ("state", "failure_code", "device_type", "started_at")
     list_select_related = ("podero_user",)
-    date_hierarchy = "started_at"
-    ordering = ("-started_at",)
     search_fields = (
-        "podero_user__email__iexact",
-        "podero_user__external_user_id__exact",
-        "reference__istartswith",
-        "podero_id__istartswith",
-        "podero_user__podero_id__istartswith",
-        "devices__podero_id__istartswith",
+        "podero_user__email",
+        "podero_user__external_user_id",
+        "reference",
+        "podero_id",
+        "podero_user__podero_id",
+        "devices__podero_id",
     )
     search_help_text = _(
         "E-mail, customer number, support code or reference, or one of Podero's ids"
@@ -79,11 +77,11 @@ class AttemptAdmin(ReadOnlyAdmin):
     readonly_fields = ("form_fingerprint",)
     inlines = (DeviceInline, TimelineInline)
 
-    @admin.display(description=_("support code"), ordering="reference")
+    @admin.display(description=_("support code"))
     def support_code(self, attempt: OnboardingSession) -> str:
         return attempt.support_code
 
-    @admin.display(description=_("customer"), ordering="podero_user__external_user_id")
+    @admin.display(description=_("customer"))
     def customer_number(self, attempt: OnboardingSession) -> str:
         return attempt.podero_user.external_user_id
 

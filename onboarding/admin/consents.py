@@ -55,21 +55,18 @@ class ConsentAdmin(Marked, ReadOnlyAdmin):
     list_filter = (
         "text__version",
         "text__language",
-        "channel",
         ("withdrawn_at", admin.EmptyFieldListFilter),
         "given_at",
     )
-    list_select_related = ("podero_user", "text")
-    date_hierarchy = "given_at"
-    ordering = ("-given_at",)
+    list_select_related = ("podero_user",)
     search_fields = (
-        "podero_user__email__iexact",
-        "podero_user__external_user_id__exact",
-        "reference__istartswith",
-        "attempts__reference__istartswith",
-        "attempts__podero_id__istartswith",
-        "podero_user__podero_id__istartswith",
-        "attempts__devices__podero_id__istartswith",
+        "podero_user__email",
+        "podero_user__external_user_id",
+        "reference",
+        "attempts__reference",
+        "attempts__podero_id",
+        "podero_user__podero_id",
+        "attempts__devices__podero_id",
     )
     search_help_text = _(
         "E-mail, customer number, support code or reference, or one of Podero's ids"
@@ -91,17 +88,18 @@ class ConsentAdmin(Marked, ReadOnlyAdmin):
     readonly_fields = ("version", "language", "words", "is_intact")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Consent]:
-        return super().get_queryset(request).select_related("podero_user", "text")
+        # Joined, the few texts would be gone through first, and all their consents sorted.
+        return super().get_queryset(request).select_related("podero_user").prefetch_related("text")
 
-    @admin.display(description=_("customer"), ordering="podero_user__external_user_id")
+    @admin.display(description=_("customer"))
     def customer_number(self, consent: Consent) -> str:
         return consent.podero_user.external_user_id
 
-    @admin.display(description=_("version"), ordering="text__version")
+    @admin.display(description=_("version"))
     def version(self, consent: Consent) -> str:
         return consent.text.version
 
-    @admin.display(description=_("language"), ordering="text__language")
+    @admin.display(description=_("language"))
     def language(self, consent: Consent) -> str:
         return consent.text.language
 

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from onboarding import podero
 from onboarding.admin.consents import ConsentInline
 from onboarding.admin.read_only import ReadOnlyInline
 from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
@@ -31,6 +38,31 @@ class DeviceInline(ReadOnlyInline):
     show_change_link = True
 
 
+class _ChoiceFilter(admin.SimpleListFilter):
+    """By the values there can be; Django's own would read all rows for those that there are."""
+
+    parameter_name: str
+    values: Iterable[str]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(value, value) for value in self.values]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
+
+
+class PriceZoneFilter(_ChoiceFilter):
+    title = _("price zone")
+    parameter_name = "price_zone"
+    values = podero.PRICE_ZONES
+
+
+class LanguageFilter(_ChoiceFilter):
+    title = _("language")
+    parameter_name = "language"
+    values = tuple(code for code, _name in settings.LANGUAGES)
+
+
 @admin.register(PoderoUser)
 class CustomerAdmin(RemovableAdmin):
     list_display = (
@@ -44,19 +76,18 @@ class CustomerAdmin(RemovableAdmin):
     )
     list_filter = (
         RemovalFilter,
-        "price_zone",
-        "language",
+        PriceZoneFilter,
+        LanguageFilter,
         ("withdrawn_at", admin.EmptyFieldListFilter),
     )
-    ordering = ("-created_at",)
     search_fields = (
-        "email__iexact",
-        "external_user_id__exact",
-        "reference__istartswith",
-        "podero_id__istartswith",
-        "attempts__podero_id__istartswith",
-        "attempts__reference__istartswith",
-        "devices__podero_id__istartswith",
+        "email",
+        "external_user_id",
+        "reference",
+        "podero_id",
+        "attempts__podero_id",
+        "attempts__reference",
+        "devices__podero_id",
     )
     search_help_text = _(
         "E-mail, customer number, support code or reference, or one of Podero's ids"

@@ -69,17 +69,15 @@ class DeviceAdmin(RemovableAdmin):
         "is_optimization_active",
         ("confirmed_at", admin.EmptyFieldListFilter),
         ("login_doubted_at", admin.EmptyFieldListFilter),
-        "manufacturer",
     )
     list_select_related = ("podero_user", "attempt__consent", "charge_wish")
-    ordering = ("-linked_at",)
     search_fields = (
-        "podero_user__email__iexact",
-        "podero_user__external_user_id__exact",
-        "reference__istartswith",
-        "podero_id__istartswith",
-        "podero_user__podero_id__istartswith",
-        "attempt__reference__istartswith",
+        "podero_user__email",
+        "podero_user__external_user_id",
+        "reference",
+        "podero_id",
+        "podero_user__podero_id",
+        "attempt__reference",
     )
     search_help_text = _(
         "E-mail, customer number, support code or reference, or one of Podero's ids"
@@ -116,7 +114,7 @@ class DeviceAdmin(RemovableAdmin):
     )
     inlines = (ReconnectionInline,)
 
-    @admin.display(description=_("customer"), ordering="podero_user__external_user_id")
+    @admin.display(description=_("customer"))
     def customer_number(self, device: Device) -> str:
         return device.podero_user.external_user_id
 

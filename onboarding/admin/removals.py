@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from onboarding.admin.read_only import ReadOnlyAdmin
+from onboarding.admin.read_only import LISTED_AT_MOST, ReadOnlyAdmin
 from onboarding.flows import removal
 from onboarding.models import Device, PoderoUser
 from onboarding.models.removals import Removable
@@ -57,7 +57,7 @@ class RemovableAdmin(ReadOnlyAdmin):
 
     actions = ("try_to_remove_again",)
 
-    @admin.display(description=_("removal at Podero"), ordering="removal_wanted_at")
+    @admin.display(description=_("removal at Podero"))
     def removal(self, row: Removable) -> str:
         if not row.is_removal_wanted:
             return "–"
@@ -72,7 +72,7 @@ class RemovableAdmin(ReadOnlyAdmin):
     def try_to_remove_again(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         asked = 0
         customers = set()
-        for row in rows:
+        for row in rows[:LISTED_AT_MOST]:
             if _want_again(row):
                 asked += 1
                 customers.add(row.pk if isinstance(row, PoderoUser) else row.podero_user_id)

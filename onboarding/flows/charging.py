@@ -76,13 +76,16 @@ def take_back_all(*, customer: PoderoUser, now: datetime) -> None:
 def take_back_if_asked(
     *,
     device: Device,
-    is_armed: bool = False,
+    is_boosted: bool = False,
     actor: Actor = Actor.CUSTOMER,
     now: datetime,
 ) -> None:
-    """For a device that is to go: what may be armed at Podero is to be taken back before."""
+    """For a device that is to go: what may be armed, or running, at Podero is taken back before.
+
+    A running boost of a car cannot be; Podero's answer is the same.
+    """
     wish = getattr(device, "charge_wish", None)
-    if is_armed or device.reported.is_boost_armed or (wish is not None and wish.may_be_taken_back):
+    if is_boosted or device.reported.is_boosted or (wish is not None and wish.may_be_taken_back):
         _take_back(device, actor=actor, now=now)
 
 
@@ -109,7 +112,11 @@ def carry_out(*, client: podero.PoderoClient, wish: ChargeWish, now: datetime) -
     try:
         ask(user_id, kind, wish.device.podero_id)
     except podero.BoostRefused as refusal:
-        _record_answer(wish, _REASONS.get(refusal.reason, Answer.REFUSED), now=now)
+        answer = _REASONS.get(refusal.reason, Answer.REFUSED)
+        if answer == Answer.ALREADY_CHARGING and wish.tries:
+            # The try before this one, whose answer was lost, may be what it charges by.
+            answer = _what_was_started(client, wish, user_id=user_id, now=now)
+        _record_answer(wish, answer, now=now)
         return True
     except podero.PoderoError as error:
         # What Podero does not have any more charges nothing.

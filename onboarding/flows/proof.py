@@ -128,11 +128,11 @@ def recall(device: Device, *, now: datetime) -> bool:
     """Ask again whose it is; until then it is off, and what was to charge is taken back."""
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
-        is_armed = device.reported.is_boost_armed
+        is_boosted = device.reported.is_boosted
         if not device.recall_confirmation(now=now):
             return False
         charging.take_back_if_asked(
-            device=device, is_armed=bool(is_armed), actor=Actor.SYSTEM, now=now
+            device=device, is_boosted=is_boosted, actor=Actor.SYSTEM, now=now
         )
         device.attempt.note(Event.CONFIRMATION_RECALLED, at=now, actor=Actor.SYSTEM)
     return True

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models.claims import Claimable, is_recent
@@ -75,7 +76,7 @@ class PoderoUser(Removable, Claimable):
         verbose_name=_("account"),
     )
     external_user_id = models.CharField(_("customer number"), max_length=128, unique=True)
-    email = models.EmailField(_("e-mail"), db_index=True)
+    email = models.EmailField(_("e-mail"))
     podero_id = models.UUIDField(_("Podero user"), null=True, blank=True, unique=True)
     is_creation_in_doubt = models.BooleanField(
         _("perhaps made at Podero"), default=False, editable=False
@@ -99,6 +100,7 @@ class PoderoUser(Removable, Claimable):
                 condition=models.Q(claimed_at__isnull=False),
                 name="customer_claimed",
             ),
+            models.Index(Upper("email"), name="customer_email"),
             models.Index(fields=["created_at"], condition=KEPT_BY_PODERO, name="customer_kept"),
             models.Index(fields=["created_at"], condition=~KEPT_BY_PODERO, name="customer_let_go"),
         )

@@ -58,3 +58,9 @@ def seconds_left(limit: float) -> float:
     if left <= 0:
         raise TimeoutError("deadline passed")
     return min(limit, left)
+
+
+def is_over() -> bool:
+    """Whether nothing is left of the surrounding block's time."""
+    ends_at = _ends_at.get()
+    return ends_at is not None and time.monotonic() >= ends_at

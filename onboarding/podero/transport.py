@@ -109,7 +109,10 @@ class Transport:
         outcome, started = None, time.monotonic()
         try:
             result = self._attempt(call)
-            outcome = Outcome(result.code, result.retry_after_seconds)
+            # Whoever had less patience than a call is given does not know whether Podero fails.
+            is_impatient = left < self.timeouts.read_seconds and deadline.is_over()
+            if result.code is not Code.TIMEOUT or not is_impatient:
+                outcome = Outcome(result.code, result.retry_after_seconds)
         finally:
             seconds = time.monotonic() - started
             self.gate.leave(ticket, outcome)

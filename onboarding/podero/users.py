@@ -7,11 +7,15 @@ from typing import Final
 from uuid import UUID
 
 from onboarding.podero.calls import Calls, path_segment, read
+from onboarding.podero.errors import UnexpectedReply
 from onboarding.podero.parsing import user_from, users_from
 from onboarding.podero.replies import User
+from onboarding.podero.retrying import ReplyTooLarge
 
 # Letters that no proxy or framework decodes, splits at or normalizes away in a path.
 _SAFE_IN_PATH: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+", re.ASCII)
+# Letters of which a quoted path may make others; the rest of those that need quotes seldom suffer.
+_LOST_IN_PATH: Final = re.compile(r"\.{1,2}|.*[/\\%;?#+\x00-\x1f\x7f].*", re.DOTALL)
 
 
 class UserCalls:
@@ -35,8 +39,9 @@ class UserCalls:
     def find_user_by_external_id(self, external_user_id: str) -> User | None:
         """Return the user with this id of ours; None when Podero has none.
 
-        Ids with characters that a path may lose are looked for in the list as well. Raises
-        UnexpectedReply when the reply names another id, ValueError for an empty one.
+        Ids with characters that a path may lose are looked for in the list as well; where that is
+        too large to be read, only ids with / \\ % ; ? # + or a control character depend on it.
+        Raises UnexpectedReply when the reply names another id, ValueError for an empty one.
         Source: api-reference/users/get-details-about-an-user-by-external-id.
         """
         if not external_user_id:
@@ -53,7 +58,13 @@ class UserCalls:
                 return user
         if is_safe:
             return None
-        users = self._users(endpoint, include_deleted=False)
+        try:
+            users = self._users(endpoint, include_deleted=False)
+        except UnexpectedReply as error:
+            is_too_large = error.cause_name == ReplyTooLarge.__name__
+            if not is_too_large or _LOST_IN_PATH.fullmatch(external_user_id):
+                raise
+            return None
         return next((user for user in users if user.external_user_id == external_user_id), None)
 
     def list_users(self, *, include_deleted: bool = False) -> list[User]:

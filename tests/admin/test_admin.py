@@ -11,9 +11,11 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from onboarding.admin import read_only
 from onboarding.models import ChargeWish, Device, OnboardingSession
 from onboarding.states import State
 from tests.factories import NOON, make_attempt, make_customer, make_device, make_reconnection
+from tests.models.test_indexes import work_of
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +106,58 @@ def test_search_finds_by_everything_a_customer_can_name(
     for word in words:
         response = support.get(reverse(f"admin:onboarding_{name}_changelist"), {"q": word})
         assert response.context["cl"].result_count == 1, word
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_list_of_more_than_anybody_turns_pages_of_says_that_it_is_cut(
+    support: Client, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(read_only, "LISTED_AT_MOST", 4)
+    address = reverse(f"admin:onboarding_{name}_changelist")
+    words = "Only the newest are listed."
+    while support.get(address).context["cl"].result_count < 4:
+        make_device()
+
+    whole = support.get(address)
+    make_device()
+    cut = support.get(address)
+
+    assert (whole.context["cl"].result_count, words in whole.content.decode()) == (4, False)
+    assert (cut.context["cl"].result_count, words in cut.content.decode()) == (4, True)
+
+
+@pytest.mark.parametrize("query", ["", "word", "filter"])
+@pytest.mark.parametrize("name", LISTS)
+def test_list_and_search_are_as_much_work_among_many_as_among_few(
+    support: Client, monkeypatch: pytest.MonkeyPatch, name: str, query: str
+) -> None:
+    monkeypatch.setattr(read_only, "LISTED_AT_MOST", 60)
+    device = make_device()
+    customer = device.podero_user
+    words = (customer.email, customer.external_user_id, device.attempt.support_code)
+    newest = {"onboardingsession": "started_at__gte", "consent": "given_at__gte"}.get(name)
+    questions: dict[str, list[dict[str, str]]] = {
+        "": [{}],
+        "word": [{"q": word} for word in (*words, str(device.podero_id), "nobody@example.com")],
+        "filter": [{newest: "2020-01-01 00:00:00+00:00"} if newest else {"removal": "wanted"}],
+    }
+
+    def look() -> None:
+        for parameters in questions[query]:
+            answer = support.get(reverse(f"admin:onboarding_{name}_changelist"), parameters)
+            assert answer.status_code == 200
+
+    make_many(100)
+    look()  # What is kept for the next time is not counted.
+    among_few = work_of(look)
+    make_many(400)
+
+    assert work_of(look) - among_few <= 80  # of 400 rows for each question, or 8,000 steps
+
+
+def make_many(count: int) -> None:
+    for _row in range(count):
+        make_device()
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -242,6 +242,36 @@ def test_leaving_takes_back_what_was_to_charge(
     assert told(device) == ["charge_wished", "charge_taken_back"]
 
 
+def test_leaving_stops_a_wallbox_that_still_charges_because_it_was_wished_long_ago(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(boost_requested_seconds=0)
+    device = link(customer, simulator, "wb")
+    simulator.control.set_device(str(device.podero_id), is_plugged_in=True)
+    charge(customer, device)
+    sweep_after(minutes=61)
+    assert not ChargeWish.objects.exists()
+    assert charge_at_podero(simulator, device)["boost_state"] == "ongoing"
+
+    leave(customer)
+
+    assert charge_at_podero(simulator, device)["boost_state"] == "available"
+
+
+def test_car_that_charges_since_the_answer_was_lost_is_said_to_have_been_started(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), is_plugged_in=True)
+    simulator.control.arm("boost", "reset_after", count=1)
+
+    charge(customer, device)
+    sweep_after(minutes=1)
+
+    assert ChargeWish.objects.get().answer == ChargeWish.Answer.STARTED
+    assert "Podero has started charging" in page(customer)
+
+
 def test_leaving_while_podero_is_away_lets_nothing_charge_later(
     customer: Customer, simulator: RunningSimulator
 ) -> None:

@@ -146,7 +146,7 @@ def test_sweep_among_many_reads_what_it_reads_among_few() -> None:
     more = work_of(sweep_now) - among_few
 
     # SQLite, which holds what one machine serves, goes through some tables in the order of their rows.
-    assert more <= (0 if connection.vendor == "postgresql" else 200)
+    assert more <= (5 if connection.vendor == "postgresql" else 200)
 
 
 def test_order_without_an_index_is_noticed() -> None:

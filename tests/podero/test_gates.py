@@ -12,7 +12,8 @@ from onboarding import podero
 from onboarding.podero import Code, HeldBack, Outcome
 
 from . import values
-from .conftest import MakeClient
+from .conftest import MakeClient, Serve
+from .servers import Connection
 
 
 @dataclass
@@ -121,6 +122,27 @@ def test_time_that_ran_out_on_our_side_is_no_news_of_podero(make_client: MakeCli
 
     assert caught.value.code == Code.TIMEOUT
     assert (gate.waits, gate.outcomes) == ([], [])
+
+
+@pytest.mark.parametrize(("own_seconds", "outcome"), [(0.2, None), (5, Outcome(Code.TIMEOUT))])
+def test_only_who_waited_as_long_as_a_call_may_take_knows_that_podero_is_slow(
+    own_seconds: float, outcome: Outcome | None, make_client: MakeClient, serve: Serve
+) -> None:
+    gate = FakeGate()
+
+    def say_nothing(connection: Connection) -> None:
+        connection.read_request()
+        connection.wait_for_close()
+
+    server = serve(say_nothing)
+    patience = podero.Timeouts(connect_seconds=1, read_seconds=0.5, total_seconds=1)
+    client = make_client(server.url, gate=gate, timeouts=patience)
+
+    with podero.within(own_seconds), pytest.raises(podero.Unavailable) as caught:
+        client.get_user(values.USER_ID)
+
+    assert caught.value.code == Code.TIMEOUT
+    assert gate.outcomes == [outcome]
 
 
 def test_token_has_to_pass_too(api: responses.RequestsMock) -> None:

@@ -81,6 +81,37 @@ def test_id_that_a_path_may_lose_is_quoted_and_then_looked_for_in_the_list(
     assert [call.request.url for call in api.calls] == [path, USERS]
 
 
+@pytest.mark.parametrize("external_id", ["a b", "ä", "a@b", "a:b"])
+def test_id_that_quotes_protect_is_not_there_when_the_list_is_too_large(
+    external_id: str, client: podero.PoderoClient, api: responses.RequestsMock
+) -> None:
+    api.get(f"{USERS}/by-ext-id/{quote(external_id, safe='')}", status=404)
+    api.get(USERS, body=b"[" + b" " * 1024 * 1024 + b"]")
+
+    assert client.find_user_by_external_id(external_id) is None
+
+
+@pytest.mark.parametrize("external_id", ["a/b", "50%", "a?b", "a#b", "a+b", "a;b", "a\\b", "a\tb"])
+def test_id_that_quotes_may_not_protect_is_unknown_when_the_list_is_too_large(
+    external_id: str, client: podero.PoderoClient, api: responses.RequestsMock
+) -> None:
+    api.get(f"{USERS}/by-ext-id/{quote(external_id, safe='')}", status=404)
+    api.get(USERS, body=b"[" + b" " * 1024 * 1024 + b"]")
+
+    with pytest.raises(podero.UnexpectedReply):
+        client.find_user_by_external_id(external_id)
+
+
+def test_list_that_is_no_list_does_not_say_that_nobody_is_there(
+    client: podero.PoderoClient, api: responses.RequestsMock
+) -> None:
+    api.get(f"{USERS}/by-ext-id/a%20b", status=404)
+    api.get(USERS, json={"users": []})
+
+    with pytest.raises(podero.UnexpectedReply):
+        client.find_user_by_external_id("a b")
+
+
 @pytest.mark.parametrize("external_id", [".", ".."])
 def test_id_that_a_path_would_resolve_is_looked_for_in_the_list_only(
     external_id: str, client: podero.PoderoClient, api: responses.RequestsMock

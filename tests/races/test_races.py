@@ -195,6 +195,7 @@ def test_handoff_replayed_at_the_same_instant_lets_one_in(podero_settings: Any) 
     answers = at_once(*[lambda: Client().get("/enter/", {"token": token}) for _door in range(5)])
 
     assert sorted(answer.status_code for answer in answers) == [302, 400, 400, 400, 400]
+    assert Client().get("/enter/", {"token": token}).status_code == 400
 
 
 def test_first_visits_at_once_make_one_customer(podero_settings: Any) -> None:
