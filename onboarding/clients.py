@@ -105,6 +105,7 @@ def _token_source() -> podero.FixedToken | podero.ClientCredentialsToken:
         base_url=settings.PODERO_BASE_URL,
         client_id=settings.PODERO_CLIENT_ID,
         client_secret=settings.PODERO_CLIENT_SECRET,
+        timeouts=_timeouts(settings.PODERO_TIMEOUT_SECONDS),
         # Another environment or client must never be handed this one's token.
         store=CachedToken(f"{_TOKEN_KEY}:{settings.PODERO_BASE_URL}:{settings.PODERO_CLIENT_ID}"),
         on_call=_note_call,

@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from onboarding.admin.many_rows import ManyRowsAdmin
+from onboarding.admin.read_only import ReadOnlyInline
 from onboarding.models import Device, OnboardingSession, SessionEvent
 from onboarding.models.return_tokens import hash_of
 
@@ -26,7 +27,7 @@ class DeviceInline(ReadOnlyInline):
 
 
 @admin.register(OnboardingSession)
-class AttemptAdmin(ReadOnlyAdmin):
+class AttemptAdmin(ManyRowsAdmin):
     list_display = (
         "support_code",
         "customer_number",

@@ -5,7 +5,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from onboarding.admin.many_rows import ManyRowsAdmin
+from onboarding.admin.read_only import ReadOnlyInline
 from onboarding.models import Consent
 from onboarding.models.seals import Mark
 
@@ -41,7 +42,7 @@ class ConsentInline(Marked, ReadOnlyInline):
 
 
 @admin.register(Consent)
-class ConsentAdmin(Marked, ReadOnlyAdmin):
+class ConsentAdmin(Marked, ManyRowsAdmin):
     list_display = (
         "reference",
         "customer_number",

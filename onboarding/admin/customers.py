@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -14,6 +12,8 @@ from onboarding.admin.consents import ConsentInline
 from onboarding.admin.read_only import ReadOnlyInline
 from onboarding.admin.removals import REMOVAL_FIELDS, RemovableAdmin, RemovalFilter
 from onboarding.models import Device, OnboardingSession, PoderoUser
+
+_NONE = "none"
 
 
 class AttemptInline(ReadOnlyInline):
@@ -38,29 +38,36 @@ class DeviceInline(ReadOnlyInline):
     show_change_link = True
 
 
-class _ChoiceFilter(admin.SimpleListFilter):
-    """By the values there can be; Django's own would read all rows for those that there are."""
-
-    parameter_name: str
-    values: Iterable[str]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(value, value) for value in self.values]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() else queryset
-
-
-class PriceZoneFilter(_ChoiceFilter):
+class PriceZoneFilter(admin.SimpleListFilter):
     title = _("price zone")
     parameter_name = "price_zone"
-    values = podero.PRICE_ZONES
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [*((zone, zone) for zone in podero.PRICE_ZONES), (_NONE, _("not told"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        zone = self.value()
+        if zone is None:
+            return queryset
+        return queryset.filter(price_zone="" if zone == _NONE else zone)
 
 
-class LanguageFilter(_ChoiceFilter):
+class LanguageFilter(admin.SimpleListFilter):
+    """By the languages of Podero's form: "de" is that of "de-AT", too."""
+
     title = _("language")
     parameter_name = "language"
-    values = tuple(code for code, _name in settings.LANGUAGES)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [*((language, language) for language in podero.LANGUAGES), (_NONE, _("not told"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        language = self.value()
+        if language is None:
+            return queryset
+        if language == _NONE:
+            return queryset.filter(language="")
+        return queryset.filter(language__istartswith=language)
 
 
 @admin.register(PoderoUser)

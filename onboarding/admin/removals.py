@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from onboarding.admin.read_only import LISTED_AT_MOST, ReadOnlyAdmin
+from onboarding.admin.many_rows import LISTED_AT_MOST, ManyRowsAdmin
 from onboarding.flows import removal
 from onboarding.models import Device, PoderoUser
 from onboarding.models.removals import Removable
@@ -49,7 +49,7 @@ class RemovalFilter(admin.SimpleListFilter):
         return queryset
 
 
-class RemovableAdmin(ReadOnlyAdmin):
+class RemovableAdmin(ManyRowsAdmin):
     """Nothing is edited: the one action asks Podero again for what the customer wanted.
 
     It takes Django's permission to change the rows; looking at them does not suffice.

@@ -16,16 +16,21 @@ from django.db.models.lookups import Exact
 _START_OF_UUID: Final = re.compile(r"[0-9a-f]{8,32}", re.ASCII)
 
 
-def found(rows: QuerySet[Any], *, paths: Iterable[str], word: str) -> QuerySet[Any]:
+def found(rows: QuerySet[Any], *, paths: Iterable[str], word: str, at_most: int) -> QuerySet[Any]:
     """Those of `rows` that one of the paths leads to: e-mails in any case, UUIDs by their first
-    eight digits or more, all else by the very word."""
-    model = rows.model
+    eight digits or more, all else by the very word.
+
+    Asks the database at once, for the keys of at most so many: left to plan both at a time it may
+    go through all rows for the first that fit.
+    """
+    everything = rows.model.objects.order_by()
     asked = [
-        model.objects.filter(q).order_by().values("pk") for q in _questions(model, paths, word)
+        everything.filter(question).values_list("pk", flat=True)
+        for question in _questions(rows.model, paths, word)
     ]
     if not asked:
         return rows.none()
-    return rows.filter(pk__in=asked[0].union(*asked[1:]) if asked[1:] else asked[0])
+    return rows.filter(pk__in=list(asked[0].union(*asked[1:])[:at_most]))
 
 
 def _questions(model: type[Model], paths: Iterable[str], word: str) -> Iterable[Q | Exact]:

@@ -21,6 +21,8 @@ class StaffAdmin(UserAdminBase):
     """The accounts of staff; those of customers are nobody's to change, or to sign in with."""
 
     list_display = ("username", "is_staff", "is_active", "last_login")
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         is_staff = Q(podero_user=None) | Q(is_staff=True) | Q(is_superuser=True)

@@ -80,12 +80,9 @@ def take_back_if_asked(
     actor: Actor = Actor.CUSTOMER,
     now: datetime,
 ) -> None:
-    """For a device that is to go: what may be armed, or running, at Podero is taken back before.
-
-    A running boost of a car cannot be; Podero's answer is the same.
-    """
+    """For a device that is to go: what may be armed, or running, at Podero is taken back before."""
     wish = getattr(device, "charge_wish", None)
-    if is_boosted or device.reported.is_boosted or (wish is not None and wish.may_be_taken_back):
+    if is_boosted or device.may_end_boost or (wish is not None and wish.may_be_taken_back):
         _take_back(device, actor=actor, now=now)
 
 
@@ -114,8 +111,7 @@ def carry_out(*, client: podero.PoderoClient, wish: ChargeWish, now: datetime) -
     except podero.BoostRefused as refusal:
         answer = _REASONS.get(refusal.reason, Answer.REFUSED)
         if answer == Answer.ALREADY_CHARGING and wish.tries:
-            # The try before this one, whose answer was lost, may be what it charges by.
-            answer = _what_was_started(client, wish, user_id=user_id, now=now)
+            answer = _what_it_charges_by(client, wish, user_id=user_id, now=now)
         _record_answer(wish, answer, now=now)
         return True
     except podero.PoderoError as error:
@@ -140,17 +136,33 @@ def _what_was_started(
     client: podero.PoderoClient, wish: ChargeWish, *, user_id: UUID, now: datetime
 ) -> ChargeWish.Answer:
     """Podero says yes in one word: whether a cable is in tells what it has said yes to."""
-    device = wish.device
-    kind = podero.DeviceType(device.device_type)
-    try:
-        found = client.get_device(user_id, kind, device.podero_id)
-    except podero.PoderoError:
+    if not _look_again(client, wish.device, user_id=user_id, now=now):
         return Answer.ACCEPTED
-    device.record_seen(found, at=now)
-    reported = device.reported
+    reported = wish.device.reported
     if reported.is_boost_armed or reported.cable == "unplugged":
         return Answer.ARMED
     return Answer.STARTED if reported.cable else Answer.ACCEPTED
+
+
+def _what_it_charges_by(
+    client: podero.PoderoClient, wish: ChargeWish, *, user_id: UUID, now: datetime
+) -> ChargeWish.Answer:
+    """An earlier try, whose answer was lost, may have started what Podero says is under way."""
+    is_seen = _look_again(client, wish.device, user_id=user_id, now=now)
+    is_boosting = is_seen and wish.device.reported.is_boosting
+    return Answer.STARTED if is_boosting else Answer.ALREADY_CHARGING
+
+
+def _look_again(
+    client: podero.PoderoClient, device: Device, *, user_id: UUID, now: datetime
+) -> bool:
+    """False when Podero could not be asked."""
+    try:
+        found = client.get_device(user_id, podero.DeviceType(device.device_type), device.podero_id)
+    except podero.PoderoError:
+        return False
+    device.record_seen(found, at=now)
+    return True
 
 
 def _record_answer(wish: ChargeWish, answer: ChargeWish.Answer, *, now: datetime) -> None:

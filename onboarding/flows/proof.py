@@ -128,7 +128,7 @@ def recall(device: Device, *, now: datetime) -> bool:
     """Ask again whose it is; until then it is off, and what was to charge is taken back."""
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
-        is_boosted = device.reported.is_boosted
+        is_boosted = device.may_end_boost
         if not device.recall_confirmation(now=now):
             return False
         charging.take_back_if_asked(

@@ -262,6 +262,7 @@ class OnboardingSession(Claimable):
                 condition=Q(foreign_return_at__isnull=False),
                 name="attempt_elsewhere",
             ),
+            models.Index(fields=["started_at"], name="attempt_started"),
             models.Index(fields=["finished_at"], name="attempt_finished"),
             models.Index(fields=["state"], name="attempt_state"),
             models.Index(fields=["podero_user", "-started_at"], name="attempt_of_customer"),

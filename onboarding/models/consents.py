@@ -104,9 +104,7 @@ class Consent(AppendOnly):
                 condition=models.Q(withdrawn_at__isnull=False),
                 name="consent_withdrawn",
             ),
-            models.Index(
-                fields=["given_at"], condition=models.Q(withdrawn_at=None), name="consent_living"
-            ),
+            models.Index(fields=["given_at"], name="consent_given"),
         )
         constraints = (
             models.CheckConstraint(

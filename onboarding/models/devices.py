@@ -341,6 +341,13 @@ class Device(Removable, Claimable):
         return self.device_type in CHARGEABLE and is_reachable and self.is_authenticated
 
     @property
+    def may_end_boost(self) -> bool:
+        """Whether Podero has something armed, or running on a wallbox; on a car it cannot be ended."""
+        reported = self.reported
+        is_wallbox = self.device_type == DeviceType.WB
+        return bool(reported.is_boost_armed) or (is_wallbox and reported.is_boosting)
+
+    @property
     def charge_state(self) -> ChargeState:
         wish = getattr(self, "charge_wish", None)
         reported = self.reported
@@ -362,8 +369,8 @@ class Device(Removable, Claimable):
             return False
         reported = self.reported
         is_used_up = answer == "armed" and reported.is_boost_armed is False
-        is_running = reported.boost_state in {"requested", "ongoing"}
-        return is_used_up or (answer in {"started", "armed", "accepted"} and is_running)
+        is_confirmed = answer in {"started", "armed", "accepted"} and reported.is_boosting
+        return is_used_up or is_confirmed
 
     @property
     def may_ask_to_charge(self) -> bool:

@@ -39,9 +39,9 @@ class Report:
     is_boost_armed: bool | None = None
 
     @property
-    def is_boosted(self) -> bool:
-        """Whether it charges, or will with the next plug-in, because it was asked to at once."""
-        return bool(self.is_boost_armed) or self.boost_state in {"requested", "ongoing"}
+    def is_boosting(self) -> bool:
+        """Whether it charges because it was asked to at once, not because of what electricity costs."""
+        return self.boost_state in {"requested", "ongoing"}
 
     @classmethod
     def of(cls, found: podero.Device) -> Report:

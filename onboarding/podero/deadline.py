@@ -7,6 +7,7 @@ thread, and every wait asks for what is left of it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,7 +61,7 @@ def seconds_left(limit: float) -> float:
     return min(limit, left)
 
 
-def is_over() -> bool:
-    """Whether nothing is left of the surrounding block's time."""
+def remaining() -> float:
+    """The seconds until the end of the surrounding block; infinite without one, not above 0 after it."""
     ends_at = _ends_at.get()
-    return ends_at is not None and time.monotonic() >= ends_at
+    return math.inf if ends_at is None else ends_at - time.monotonic()

@@ -21,6 +21,8 @@ from onboarding.podero.retrying import Code, ReplyTooLarge
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 _CHUNK_BYTES: Final = 16 * 1024
+# Of the time to wait for bytes: what has to be left of it when a call begins for it to be judged.
+_FAIR_SHARE: Final = 0.9
 _HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "gzip",
@@ -108,10 +110,13 @@ class Transport:
             return refused, 0.0
         outcome, started = None, time.monotonic()
         try:
+            is_hurried = deadline.remaining() < _FAIR_SHARE * min(
+                self.timeouts.read_seconds, self.timeouts.total_seconds
+            )
             result = self._attempt(call)
-            # Whoever had less patience than a call is given does not know whether Podero fails.
-            is_impatient = left < self.timeouts.read_seconds and deadline.is_over()
-            if result.code is not Code.TIMEOUT or not is_impatient:
+            # Whoever waits less than a call may take does not know whether Podero fails.
+            is_cut_short = is_hurried and deadline.remaining() <= 0
+            if result.code is not Code.TIMEOUT or not is_cut_short:
                 outcome = Outcome(result.code, result.retry_after_seconds)
         finally:
             seconds = time.monotonic() - started

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from onboarding.admin import read_only
+from onboarding.admin import many_rows
 from onboarding.models import ChargeWish, Device, OnboardingSession
 from onboarding.states import State
 from tests.factories import NOON, make_attempt, make_customer, make_device, make_reconnection
@@ -112,7 +112,7 @@ def test_search_finds_by_everything_a_customer_can_name(
 def test_list_of_more_than_anybody_turns_pages_of_says_that_it_is_cut(
     support: Client, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(read_only, "LISTED_AT_MOST", 4)
+    monkeypatch.setattr(many_rows, "LISTED_AT_MOST", 4)
     address = reverse(f"admin:onboarding_{name}_changelist")
     words = "Only the newest are listed."
     while support.get(address).context["cl"].result_count < 4:
@@ -126,12 +126,12 @@ def test_list_of_more_than_anybody_turns_pages_of_says_that_it_is_cut(
     assert (cut.context["cl"].result_count, words in cut.content.decode()) == (4, True)
 
 
-@pytest.mark.parametrize("query", ["", "word", "filter"])
+@pytest.mark.parametrize("query", ["", "word", "filter", "order"])
 @pytest.mark.parametrize("name", LISTS)
 def test_list_and_search_are_as_much_work_among_many_as_among_few(
     support: Client, monkeypatch: pytest.MonkeyPatch, name: str, query: str
 ) -> None:
-    monkeypatch.setattr(read_only, "LISTED_AT_MOST", 60)
+    monkeypatch.setattr(many_rows, "LISTED_AT_MOST", 60)
     device = make_device()
     customer = device.podero_user
     words = (customer.email, customer.external_user_id, device.attempt.support_code)
@@ -139,7 +139,8 @@ def test_list_and_search_are_as_much_work_among_many_as_among_few(
     questions: dict[str, list[dict[str, str]]] = {
         "": [{}],
         "word": [{"q": word} for word in (*words, str(device.podero_id), "nobody@example.com")],
-        "filter": [{newest: "2020-01-01 00:00:00+00:00"} if newest else {"removal": "wanted"}],
+        "filter": [{newest: "2050-01-01 00:00:00+00:00"} if newest else {"removal": "wanted"}],
+        "order": [{"o": "1"}, {"o": "-3.2"}],
     }
 
     def look() -> None:
@@ -153,6 +154,28 @@ def test_list_and_search_are_as_much_work_among_many_as_among_few(
     make_many(400)
 
     assert work_of(look) - among_few <= 80  # of 400 rows for each question, or 8,000 steps
+
+
+@pytest.mark.parametrize(
+    ("parameters", "found"),
+    [
+        ({"language": "de"}, {"1", "2"}),
+        ({"language": "none"}, {"3"}),
+        ({"price_zone": "AT"}, {"1"}),
+        ({"price_zone": "none"}, {"2", "3"}),
+        ({"language": "de", "price_zone": "none"}, {"2"}),
+    ],
+)
+def test_customers_are_filtered_by_language_and_zone(
+    admin_client: Client, parameters: dict[str, str], found: set[str]
+) -> None:
+    make_customer(external_user_id="1", language="de", price_zone="AT")
+    make_customer(external_user_id="2", language="de-AT", price_zone="")
+    make_customer(external_user_id="3", language="", price_zone="")
+
+    listed = admin_client.get(reverse("admin:onboarding_poderouser_changelist"), parameters)
+
+    assert {row.external_user_id for row in listed.context["cl"].result_list} == found
 
 
 def make_many(count: int) -> None:

@@ -272,6 +272,19 @@ def test_car_that_charges_since_the_answer_was_lost_is_said_to_have_been_started
     assert "Podero has started charging" in page(customer)
 
 
+def test_car_that_charged_already_when_podero_could_be_asked_is_not_said_to_have_been_started(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.set_device(str(device.podero_id), is_plugged_in=True, is_charging=True)
+    simulator.control.arm("boost", "reset_before", count=1)
+
+    charge(customer, device)
+    sweep_after(minutes=1)
+
+    assert ChargeWish.objects.get().answer == ChargeWish.Answer.ALREADY_CHARGING
+
+
 def test_leaving_while_podero_is_away_lets_nothing_charge_later(
     customer: Customer, simulator: RunningSimulator
 ) -> None:

@@ -124,9 +124,16 @@ def test_time_that_ran_out_on_our_side_is_no_news_of_podero(make_client: MakeCli
     assert (gate.waits, gate.outcomes) == ([], [])
 
 
-@pytest.mark.parametrize(("own_seconds", "outcome"), [(0.2, None), (5, Outcome(Code.TIMEOUT))])
+@pytest.mark.parametrize(
+    ("own_seconds", "total_seconds", "outcome"),
+    [(0.2, 1, None), (5, 1, Outcome(Code.TIMEOUT)), (5, 0.5, Outcome(Code.TIMEOUT))],
+)
 def test_only_who_waited_as_long_as_a_call_may_take_knows_that_podero_is_slow(
-    own_seconds: float, outcome: Outcome | None, make_client: MakeClient, serve: Serve
+    own_seconds: float,
+    total_seconds: float,
+    outcome: Outcome | None,
+    make_client: MakeClient,
+    serve: Serve,
 ) -> None:
     gate = FakeGate()
 
@@ -135,7 +142,7 @@ def test_only_who_waited_as_long_as_a_call_may_take_knows_that_podero_is_slow(
         connection.wait_for_close()
 
     server = serve(say_nothing)
-    patience = podero.Timeouts(connect_seconds=1, read_seconds=0.5, total_seconds=1)
+    patience = podero.Timeouts(connect_seconds=1, read_seconds=0.5, total_seconds=total_seconds)
     client = make_client(server.url, gate=gate, timeouts=patience)
 
     with podero.within(own_seconds), pytest.raises(podero.Unavailable) as caught:
