@@ -216,6 +216,8 @@ _SHARED_JOBS = {
     "refresh_due_devices",
     "fetch_due_savings",
 }
+# By so much a worker's clock may be ahead of the beat's before it takes all messages for old ones.
+_CLOCKS_APART_SECONDS = 60
 PASSES_AT_ONCE = env.whole_number(
     "PASSES_AT_ONCE", default=2 if REDIS_URL else 1, at_least=1, at_most=200
 )
@@ -226,7 +228,10 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "kwargs": {"number": number, "of": PASSES_AT_ONCE} if name in _SHARED_JOBS else {},
         # A message that nobody took in time is of no use beside the next one. What a customer sets
         # off goes first, and what takes long goes last (with Redis the lower number is the sooner).
-        "options": {"expires": seconds, "priority": 9 if name in _SHARED_JOBS else 6},
+        "options": {
+            "expires": seconds + _CLOCKS_APART_SECONDS,
+            "priority": 9 if name in _SHARED_JOBS else 6,
+        },
     }
     for name, seconds in SCHEDULED_JOBS.items()
     for number in range(PASSES_AT_ONCE if name in _SHARED_JOBS else 1)

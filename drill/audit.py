@@ -400,10 +400,18 @@ def who_stays_is_optimized(evidence: Evidence) -> Iterator[Breach]:
         was_confirmed = any(
             said.is_answered and said.device == row["reference"] for said in person.confirmations
         )
-        if was_confirmed and not is_on:
+        if is_on or _may_be_off(person, row):
+            continue
+        if was_confirmed:
             yield Breach("forgotten", _reference(evidence, row), "confirmed, but off at Podero")
-        if not is_on and _was_brought_back(evidence, row, attempt):
+        if _was_brought_back(evidence, row, attempt):
             yield Breach("forgotten", _reference(evidence, row), "brought back, but off at Podero")
+
+
+def _may_be_off(person: Person, row: Row) -> bool:
+    """Whether its owner paused it or had it removed, as far as they know, and did not take it back."""
+    last = person.last_press(row["reference"], "pause", "resume", "remove")
+    return last is not None and (last.act != "resume" or not last.is_answered)
 
 
 def _was_brought_back(evidence: Evidence, row: Row, attempt: Row) -> bool:
@@ -423,6 +431,26 @@ def _was_brought_back(evidence: Evidence, row: Row, attempt: Row) -> bool:
         for event in filter(_is_move, evidence.events[attempt["id"]])
     )
     return not was_found_before and all(back.is_same_browser for back in person.returns)
+
+
+def what_was_pressed_is_so(evidence: Evidence) -> Iterator[Breach]:
+    """What its owner paused is off, what they removed is to go, and what the app says is gone is."""
+    living = {row["id"]: row for row in evidence.living_devices()}
+    for row in evidence.facts["devices"]:
+        customer = evidence.customers.get(row["podero_user_id"])
+        if customer is None:
+            continue
+        there = living.get(row["podero_id"])
+        person = evidence.person_of[customer["external_user_id"]]
+        last = person.last_press(row["reference"], "pause", "resume", "remove")
+        if there and row["removed_at"] is not None:
+            yield Breach("removed", _reference(evidence, row), "removed here, but not at Podero")
+        if last is None or not last.is_answered:
+            continue
+        if last.act == "pause" and there and there["fields"]["is_smart_optimization_active"]:
+            yield Breach("paused", _reference(evidence, row), "paused, but on at Podero")
+        if last.act == "remove" and there and row["removal_wanted_at"] is None:
+            yield Breach("removed", _reference(evidence, row), "to be removed, and not under way")
 
 
 def _both_agree_on_withdrawal(evidence: Evidence) -> Iterator[Breach]:
@@ -454,6 +482,7 @@ RULES = (
     nothing_is_optimized_without_leave,
     who_has_left_is_left_alone,
     who_stays_is_optimized,
+    what_was_pressed_is_so,
     _both_agree_on_withdrawal,
 )
 

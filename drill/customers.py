@@ -19,11 +19,12 @@ import requests
 from drill.browser import Browser, Form, NoAnswer, Page
 from drill.clock import Clock
 from drill.installation import Installation
-from drill.memory import Confirmation, Person, Return, Withdrawal
+from drill.memory import Confirmation, Person, Press, Return, Withdrawal
 from tests.simulator.launch import RunningSimulator, SimulatorControl
 
 DEVICE_TYPES = ("ev", "hp", "iv", "wb")
 RETURN_TOKEN = re.compile(r"/optimize/return/([^/]+)/(success|cancel)/")
+REMOVE_LINK = re.compile(r"/optimize/devices/[0-9a-f-]+/remove/")
 EMAIL_DOMAIN = "people.drill.example"
 FAMILY_NAME = "Drillinger"
 
@@ -309,6 +310,22 @@ class Customer:
                 self.ask("POST", form.action, form.fields, browser=browser).location
             )
         return len(forms)
+
+    def press_on_card(self, act: str) -> bool:
+        """Press a button of the newest device's card; False where there is none."""
+        page = self.go("/optimize/devices/")
+        if act == "remove":
+            way = REMOVE_LINK.search(page.text)
+            page = self.go(way[0]) if way else page
+        form = page.form(rf"/devices/[^/]+/{act}/$")
+        if form is None:
+            return False
+        said = Press(form.action.rstrip("/").split("/")[-2], act, time.time())
+        self.person.presses.append(said)
+        answer = self.ask("POST", form.action, form.fields)
+        said.is_answered = "/optimize/devices/" in answer.location
+        self.follow(answer)
+        return True
 
     def withdraw(self) -> bool:
         """Leave, in two steps; False where there was nothing to leave."""

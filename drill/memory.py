@@ -45,6 +45,17 @@ class Confirmation:
 
 
 @dataclass
+class Press:
+    """A press of a button on the card of a device: "pause", "resume", "charge", "remove"."""
+
+    device: str
+    """Our reference of the device."""
+    act: str
+    pressed_at: float
+    is_answered: bool = False
+
+
+@dataclass
 class Withdrawal:
     """A press of "Confirm withdrawal"; in force at the latest when it was answered."""
 
@@ -62,6 +73,7 @@ class Person:
     clicks: list[Click] = field(default_factory=list)
     returns: list[Return] = field(default_factory=list)
     confirmations: list[Confirmation] = field(default_factory=list)
+    presses: list[Press] = field(default_factory=list)
     withdrawals: list[Withdrawal] = field(default_factory=list)
     gave_up: str = ""
     """What could not be had in all the time a person is willing to try."""
@@ -75,6 +87,11 @@ class Person:
                 return known
         self.clicks.append(Click(number, at, is_consent))
         return self.clicks[-1]
+
+    def last_press(self, device: str, *acts: str) -> Press | None:
+        """The last of these presses for the device."""
+        own = [each for each in self.presses if each.device == device and each.act in acts]
+        return own[-1] if own else None
 
     def has_left(self, *, since: float) -> bool:
         """Whether a withdrawal that was pressed after `since` has been answered."""

@@ -252,6 +252,29 @@ BUGS: tuple[Bug, ...] = (
         ("flows/returning.py", "in range(MOVES_AT_ONCE)", "in range(0)"),
     ),
     bug(
+        "what is paused is switched off",
+        "paused",
+        (
+            "models/devices.py",
+            "(Q(is_optimization_wanted=True), is_wanted=False, now=now)",
+            "(Q(is_optimization_wanted=True), is_wanted=True, now=now)",
+        ),
+    ),
+    bug(
+        "a removal that was pressed is written down",
+        "removed",
+        ("flows/removal.py", "        device.want_removal(now=now)\n", ""),
+    ),
+    bug(
+        "one answer that a device is not there does not remove it",
+        "removed",
+        (
+            "flows/removal.py",
+            "        if _is_device_there(client, user_id, kind, device.podero_id):\n            raise\n",
+            "",
+        ),
+    ),
+    bug(
         "every move is in the timeline",
         "timeline",
         (

@@ -185,6 +185,21 @@ def confirmed_by_hand(customer: Customer, _app: Installation) -> None:
     customer.confirm_devices(browser=phone)
 
 
+def pauses(customer: Customer, _app: Installation) -> None:
+    """Has a device optimized, and pauses it."""
+    session = _sent(customer)
+    customer.come_back(customer.finish(session), session)
+    assert customer.press_on_card("pause")  # noqa: S101
+
+
+def removes(customer: Customer, _app: Installation) -> None:
+    """Has a device optimized, and removes it when Podero says, once, that there is no such thing."""
+    session = _sent(customer)
+    customer.come_back(customer.finish(session), session)
+    customer.world.control.arm("delete_device", "http_404")
+    assert customer.press_on_card("remove")  # noqa: S101
+
+
 SCENES: tuple[Scene, ...] = (
     finished_elsewhere,
     finished_on_their_own_phone,
@@ -202,6 +217,8 @@ SCENES: tuple[Scene, ...] = (
     never_opened,
     form_leads_elsewhere,
     confirmed_by_hand,
+    pauses,
+    removes,
     leaves_and_podero_is_mistaken,
 )
 

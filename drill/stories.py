@@ -233,6 +233,42 @@ def impatient(customer: Customer) -> Waits:
         customer.follow(customer.ask("POST", check.action, check.fields))
 
 
+def _on_their_card(customer: Customer, act: str) -> Waits:
+    """Press it, once Podero has told of the device; gives whether it could be pressed."""
+    for _ in range(4):
+        yield _soon(customer)
+        if customer.press_on_card(act):
+            return True
+    return False
+
+
+def steers(customer: Customer) -> Waits:
+    """Links, pauses, wishes to charge now; half of them have it optimized again."""
+    customer.enter()
+    session = yield from customer.agree()
+    if not session:
+        return
+    yield from _finish_and_return(customer, session)
+    if not (yield from _on_their_card(customer, "pause")):
+        return
+    customer.press_on_card("charge")
+    if customer.rng.random() < 0.5:
+        yield from _on_their_card(customer, "resume")
+
+
+def removes_a_device(customer: Customer) -> Waits:
+    """Links, and removes the device; half of them link one again."""
+    customer.enter()
+    session = yield from customer.agree()
+    if not session:
+        return
+    yield from _finish_and_return(customer, session)
+    if (yield from _on_their_card(customer, "remove")) and customer.rng.random() < 0.5:
+        session = yield from customer.agree()
+        if session:
+            yield from _finish_and_return(customer, session)
+
+
 def sent_to_a_friend(customer: Customer) -> Waits:
     """Sends the form's address to somebody else, who links a device and comes back as themselves."""
     customer.enter()
@@ -248,7 +284,7 @@ def sent_to_a_friend(customer: Customer) -> Waits:
 
 
 STORIES: dict[Story, int] = {
-    straight: 26,
+    straight: 20,
     double_click: 9,
     back_button: 7,
     two_tabs: 8,
@@ -260,6 +296,8 @@ STORIES: dict[Story, int] = {
     withdraws_midway: 6,
     links_then_withdraws: 6,
     impatient: 5,
+    steers: 4,
+    removes_a_device: 4,
     sent_to_a_friend: 2,
 }
 ATTEMPTS_PER_STORY = 1.4

@@ -305,7 +305,7 @@ def _queues(now: datetime) -> Iterator[Metric]:
     )
     for kind, oldest in QUEUES.items():
         due_at = oldest(now)
-        gauge.add_metric([kind], (now - due_at).total_seconds() if due_at else 0)
+        gauge.add_metric([kind], max((now - due_at).total_seconds(), 0) if due_at else 0)
     yield gauge
 
 

@@ -103,14 +103,16 @@ class Pace:
 
     def take(self, *, wait_seconds: float) -> None:
         """Wait for a turn, but not for long. Raises podero.HeldBack when there is none in time."""
-        ends_at = self._clock() + min(wait_seconds, LONGEST_WAIT_SECONDS)
+        # Counted by the waits, not by the clock, which may be set back meanwhile.
+        left = min(wait_seconds, LONGEST_WAIT_SECONDS)
         while self._number_in(int(self._clock())) > self._ceiling:
             now = self._clock()
             # Those who wait for the same second do not all rush at its beginning.
-            turn = int(now) + 1 + random.uniform(0, 0.2)  # noqa: S311
-            if turn > ends_at:
-                raise podero.HeldBack(podero.Code.PACED, max(turn - now, 1))
-            self._sleep(turn - now)
+            wait = int(now) + 1 + random.uniform(0, 0.2) - now  # noqa: S311
+            if wait > left:
+                raise podero.HeldBack(podero.Code.PACED, max(wait, 1))
+            self._sleep(wait)
+            left -= wait
 
     def _number_in(self, second: int) -> int:
         try:

@@ -223,6 +223,28 @@ def test_whoever_would_wait_too_long_is_held_back_at_once() -> None:
     assert refusal.value.seconds >= 1
 
 
+def test_clock_that_is_set_back_lets_nobody_wait_longer() -> None:
+    clock = Clock()
+    limit = Pace(calls_per_second=1, counter=CounterInMemory(), clock=clock, sleep=clock.sleep)
+    limit.take(wait_seconds=2)
+    slept: list[float] = []
+
+    def sleep_while_it_is_set_back(seconds: float) -> None:
+        slept.append(seconds)
+        clock.now = 1000.0
+
+    limit = Pace(
+        calls_per_second=1,
+        counter=limit._counter,
+        clock=clock,
+        sleep=sleep_while_it_is_set_back,
+    )
+    with pytest.raises(HeldBack):
+        limit.take(wait_seconds=5)
+
+    assert sum(slept) <= pace.LONGEST_WAIT_SECONDS
+
+
 @pytest.mark.parametrize("kind", ["file", "memory"])
 def test_call_that_comes_late_does_not_begin_the_count_anew(kind: str, tmp_path: Path) -> None:
     counter = CounterInFile(tmp_path / "calls") if kind == "file" else CounterInMemory()

@@ -115,10 +115,10 @@ def carry_out(*, client: podero.PoderoClient, wish: ChargeWish, now: datetime) -
         _record_answer(wish, answer, now=now)
         return True
     except podero.PoderoError as error:
-        # What Podero does not have any more charges nothing.
-        if wish.is_start or not isinstance(error, podero.NotFound):
+        # What Podero does not have any more charges nothing; once it may say so by mistake.
+        if wish.is_start or not isinstance(error, podero.NotFound) or not wish.tries:
             _record_failure(wish, error, now=now)
-            return not error.is_retryable
+            return failures.is_answer(error)
     answer = Answer.TAKEN_BACK
     if wish.is_start:
         answer = _what_was_started(client, wish, user_id=user_id, now=now)
@@ -178,8 +178,8 @@ def _record_failure(wish: ChargeWish, error: podero.PoderoError, *, now: datetim
         "Charging could not be asked for",
         extra={"failure_code": code.value},
     )
-    # Credentials that are not accepted are no answer to what was asked.
-    if not error.is_retryable and not isinstance(error, podero.Unauthorized):
+    # Nothing charges later because of one mistaken answer: taking back is tried twice.
+    if failures.is_answer(error) and (wish.is_start or wish.tries):
         _record_answer(wish, Answer.REFUSED, now=now)
         return
     when = schedule.next_try(

@@ -56,7 +56,7 @@ def switch_optimization(*, client: podero.PoderoClient, device: Device, now: dat
         return _record_unknown(client, user_id, device, error, now=now)
     except podero.PoderoError as error:
         _record_not_switched(device, error, now=now)
-        return not error.is_retryable
+        return failures.is_answer(error)
     if found.is_smart_optimization_active not in (None, is_wanted):
         _record_not_switched(device, None, now=now)
         return True
@@ -88,7 +88,7 @@ def _record_unknown(
         )
     except podero.PoderoError as error:
         _record_not_switched(device, error, now=now)
-        return not error.is_retryable
+        return failures.is_answer(error)
     if is_believed:
         _record_switched(device, is_active=False, now=now)
     else:
@@ -181,7 +181,7 @@ def refresh_devices(
             "Devices could not be refreshed",
             extra={"failure_code": failures.code_of(error).value, "endpoint": error.endpoint},
         )
-        return not error.is_retryable
+        return failures.is_answer(error)
     return True
 
 

@@ -18,3 +18,11 @@ _CODES = {
 
 def code_of(error: podero.PoderoError) -> FailureCode:
     return _CODES.get(error.code, FailureCode.UNREACHABLE)
+
+
+def is_answer(error: podero.PoderoError) -> bool:
+    """Whether Podero has answered what was asked, so that asking again at once is of no use.
+
+    Credentials that are not accepted are no answer to it.
+    """
+    return not error.is_retryable and not isinstance(error, podero.Unauthorized)

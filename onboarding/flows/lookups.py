@@ -50,7 +50,7 @@ def look_up_attempt(
             findings = find(client=client, attempt=attempt, is_last_word=is_last_word)
     except podero.PoderoError as error:
         _record_check_failed(attempt, error, now=now)
-        return not error.is_retryable
+        return failures.is_answer(error)
     if not findings or not _record_found(attempt, findings, now=now):
         _record_nothing_found(attempt, now=now)
     return True

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import F, Model, QuerySet
 
 logger = logging.getLogger(__name__)
@@ -81,12 +81,22 @@ def take_up_each(
             except Exception as error:
                 if is_database_away(error):
                     raise
-                put_off(row, clock())
+                _try_to_put_off(put_off, row, clock())
                 failed += 1
                 if failed == FAILED_LIMIT:
                     raise
                 logger.exception("Row could not be worked on")
     return taken
+
+
+def _try_to_put_off(put_off: Callable[[Row, datetime], object], row: Row, at: datetime) -> None:
+    """Somebody who holds the row for long is no reason to leave the others."""
+    try:
+        put_off(row, at)
+    except DatabaseError as error:
+        if is_database_away(error):
+            raise
+        logger.warning("Row could not be put off", extra={"reason": type(error).__name__})
 
 
 def is_database_away(error: Exception) -> bool:

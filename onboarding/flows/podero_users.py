@@ -63,7 +63,7 @@ def _find_or_create(
     if not customer.claim(now=now, is_creation_in_doubt=True):
         return _made_by_another(customer)
     try:
-        podero_id = _find(client, customer) if looks_first else None
+        podero_id = _find_for_certain(client, customer) if looks_first else None
         podero_id = podero_id or _create(client, customer)
         is_recorded = customer.record_podero_id(podero_id)
     except IntegrityError as error:
@@ -93,6 +93,11 @@ def _create(client: podero.PoderoClient, customer: PoderoUser) -> UUID:
             raise
         return found
     return user.id
+
+
+def _find_for_certain(client: podero.PoderoClient, customer: PoderoUser) -> UUID | None:
+    """Asks again whether there is none: where Podero minds no duplicate, two would be made."""
+    return _find(client, customer) or _find(client, customer)
 
 
 def _find(client: podero.PoderoClient, customer: PoderoUser) -> UUID | None:

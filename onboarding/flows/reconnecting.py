@@ -228,7 +228,7 @@ def take_up(*, client: podero.PoderoClient, reconnection: Reconnection, now: dat
         act(client, reconnection, now=now)
     except podero.PoderoError as error:
         _record_not_asked(reconnection, error, now=now)
-        return not error.is_retryable
+        return failures.is_answer(error)
     return True
 
 

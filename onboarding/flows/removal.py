@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 # With the waits between them this is longer than `LATE`, so that what the last form brings late is
 # found, and undone, before Podero's user is left to staff.
 MAX_REFUSALS = 6
+NOT_FOUND = 404
 # Within this time of the wish no form that was open before can have linked the device anew.
 PROMPT = timedelta(minutes=1)
 
@@ -143,7 +144,7 @@ def remove_device(*, client: podero.PoderoClient, device: Device, now: datetime)
             _delete_device(client, device, user_id, kind)
     except podero.PoderoError as error:
         _record_device_not_removed(device, error, now=now)
-        return not error.is_retryable
+        return failures.is_answer(error)
     with transaction.atomic():
         if device.release() and device.record_removed(at=now):
             device.attempt.note(Event.REMOVED, at=now, actor=Actor.SYSTEM)
@@ -162,18 +163,19 @@ def remove_customer(*, client: podero.PoderoClient, customer: PoderoUser, now: d
         return True
     try:
         user_id = customer.podero_id
-        if user_id is None and (found_id := _find_user(client, customer)):
-            # On record first: what turns up there can only be switched off by the user's id.
-            customer.record_podero_id(found_id)
-            return remove_customer(client=client, customer=customer, now=now)
-        if user_id is not None:
+        if user_id is None and customer.is_creation_in_doubt:
+            if found_id := _find_user(client, customer):
+                # On record first: what turns up there can only be switched off by the user's id.
+                customer.record_podero_id(found_id)
+                return remove_customer(client=client, customer=customer, now=now)
+        elif user_id is not None:
             if _undo_what_turned_up(client, customer, user_id, now=now):
                 customer.release()
                 return True
             _delete_user(client, customer, user_id)
     except podero.PoderoError as error:
         _record_customer_not_removed(customer, error, now=now)
-        return not error.is_retryable
+        return failures.is_answer(error)
     with transaction.atomic():
         # A look that began before may have found a device since, to be undone.
         PoderoUser.objects.hold(customer.pk)
@@ -201,10 +203,13 @@ def _claim_customer(customer: PoderoUser, *, now: datetime) -> bool:
 
 
 def _find_user(client: podero.PoderoClient, customer: PoderoUser) -> UUID | None:
-    """A user that was perhaps made, by a call whose answer was never learnt."""
-    if not customer.is_creation_in_doubt:
-        return None
+    """A user that was perhaps made, by a call whose answer was never learnt.
+
+    Raises NotFound where Podero says for the first time that there is none.
+    """
     user = client.find_user_by_external_id(customer.external_user_id)
+    if user is None and not _was_not_found_before(customer):
+        raise podero.NotFound("find_user_by_external_id", status=NOT_FOUND)
     if user is None or PoderoUser.objects.filter(podero_id=user.id).exists():
         return None
     return user.id
@@ -213,12 +218,25 @@ def _find_user(client: podero.PoderoClient, customer: PoderoUser) -> UUID | None
 def _delete_device(
     client: podero.PoderoClient, device: Device, user_id: UUID, kind: podero.DeviceType
 ) -> None:
-    """Raises NotFound where Podero does not even know the user: that is believed the second time."""
+    """Raises NotFound, the first time, where Podero has the device still, or not even the user."""
     try:
         client.delete_device(user_id, kind, device.podero_id)
     except podero.NotFound:
-        if device.removal_tries == 0 and not _is_found(client, device.podero_user, user_id):
+        if _was_not_found_before(device):
+            return
+        if _is_device_there(client, user_id, kind, device.podero_id):
             raise
+        if not _is_found(client, device.podero_user, user_id):
+            raise
+
+
+def _is_device_there(
+    client: podero.PoderoClient, user_id: UUID, kind: podero.DeviceType, device_id: UUID
+) -> bool:
+    try:
+        return not client.get_device(user_id, kind, device_id).is_deleted
+    except podero.NotFound:
+        return False
 
 
 def _delete_user(client: podero.PoderoClient, customer: PoderoUser, user_id: UUID) -> None:
@@ -226,8 +244,13 @@ def _delete_user(client: podero.PoderoClient, customer: PoderoUser, user_id: UUI
     try:
         client.delete_user(user_id)
     except podero.NotFound:
-        if customer.removal_tries == 0 or _is_found(client, customer, user_id):
+        if not _was_not_found_before(customer) or _is_found(client, customer, user_id):
             raise
+
+
+def _was_not_found_before(row: Device | PoderoUser) -> bool:
+    """Whether the try before this one was answered so too: one such answer may be a mistake."""
+    return row.removal_refused_status == NOT_FOUND
 
 
 def _is_found(client: podero.PoderoClient, customer: PoderoUser, user_id: UUID) -> bool:
@@ -288,24 +311,23 @@ def _record_customer_not_removed(
 def _record_not_removed(
     row: Device | PoderoUser, error: podero.PoderoError, *, now: datetime
 ) -> bool:
-    # Credentials that are not accepted are no answer to what was asked.
-    is_answer = not error.is_retryable and not isinstance(error, podero.Unauthorized)
+    is_answer = failures.is_answer(error)
     # For a while Podero, or what stands before it, may know of nothing at all.
-    is_doubted = isinstance(error, podero.NotFound) and row.removal_tries == 0
+    is_doubted = isinstance(error, podero.NotFound) and not _was_not_found_before(row)
     is_refusal = is_answer and not is_doubted
     is_forbidden = isinstance(error, podero.Forbidden)
     refusals = row.removal_refusals + 1
     first, ceiling = (3600.0, 24 * 3600.0) if is_answer else (10.0, 6 * 3600.0)
     when = schedule.next_try(
         now=now,
-        tries=refusals if is_refusal else row.removal_tries + 1,
+        tries=refusals if is_answer else row.removal_tries + 1,
         first_seconds=first,
         ceiling_seconds=ceiling,
         error=error,
     )
     return row.record_not_removed(
         failure_code=FailureCode.REFUSED if is_forbidden else failures.code_of(error),
-        status=error.status,
+        status=error.status if is_answer else None,
         is_refusal=is_refusal,
         due_at=None if is_refusal and refusals >= MAX_REFUSALS else when,
     )

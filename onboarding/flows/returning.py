@@ -100,7 +100,7 @@ def verify_return(
         findings = discovery.find_devices(client=client, attempt=attempt)
     except podero.PoderoError as error:
         _record_check_failed(attempt, error, now=now)
-        return not error.is_retryable
+        return failures.is_answer(error)
     if findings:
         _record_found(attempt, findings, now=now)
     else:

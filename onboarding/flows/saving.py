@@ -62,7 +62,7 @@ def _still_wanted(device: Device) -> QuerySet[Device]:
 
 
 def _record_not_told(device: Device, error: podero.PoderoError, *, now: datetime) -> bool:
-    if not error.is_retryable and not isinstance(error, podero.Unauthorized):
+    if failures.is_answer(error):
         Device.objects.filter(pk=device.pk).update(savings={})
         return True
     logger.warning(

@@ -66,6 +66,8 @@ WATCH_OVER = timedelta(days=1)
 SURELY_OFF = Q(
     is_optimization_wanted=False, is_optimization_active=False, is_optimization_in_doubt=False
 )
+# No try to switch one is put off for so long.
+LONGEST_WAIT = timedelta(hours=8)
 CHARGEABLE = (DeviceType.EV, DeviceType.WB)
 
 
@@ -107,10 +109,14 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.select_related("podero_user", "attempt__consent", "charge_wish")
 
     def due(self, *, now: datetime) -> DeviceQuerySet:
-        """Devices whose optimization at Podero is not, or not surely, as it should be."""
+        """Devices whose optimization at Podero is not, or not surely, as it should be.
+
+        Among them those that a clock which was ahead has put off for longer than anybody waits.
+        """
         differs = ~Q(is_optimization_wanted=F("is_optimization_active"))
         return self.filter(
-            differs | Q(is_optimization_in_doubt=True), next_try_at__lte=now
+            Q(next_try_at__lte=now) | Q(next_try_at__gt=now + LONGEST_WAIT),
+            differs | Q(is_optimization_in_doubt=True),
         ).order_by("next_try_at", "pk")
 
     def unread_since(self, moment: datetime) -> DeviceQuerySet:

@@ -113,14 +113,16 @@ class Removable(models.Model):
         is_refusal: bool,
         due_at: datetime | None,
     ) -> bool:
+        """Podero did not; `status` is what it answered, if it did."""
         fields: dict[str, Any] = {
             "removal_due_at": due_at,
             "removal_tries": self.removal_tries + 1,
             "removal_failure_code": failure_code,
         }
+        if status is not None:
+            fields["removal_refused_status"] = status
         if is_refusal:
             fields["removal_refusals"] = self.removal_refusals + 1
-            fields["removal_refused_status"] = status
         return self._answer_wish(fields)
 
     def put_off_removal(self, *, now: datetime) -> None:

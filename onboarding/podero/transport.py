@@ -189,7 +189,7 @@ def _reply_from(call: Call, response: requests.Response) -> Reply | Failure:
         ),
     )
     try:
-        return replace(reply, body=_body_of(response))
+        body = _body_of(response)
     except _FAILURES as error:
         if not reply.is_success:
             return reply  # the status says enough
@@ -198,6 +198,10 @@ def _reply_from(call: Call, response: requests.Response) -> Reply | Failure:
             cause_name=retrying.root_name(error),
             status=reply.status,
         )
+    if reply.is_success and body[:100].lstrip().startswith(b"<"):
+        # A page: whoever answers for Podero meanwhile has done nothing of what was asked.
+        return Failure(code=Code.UNEXPECTED_REPLY, cause_name="", status=reply.status)
+    return replace(reply, body=body)
 
 
 def _body_of(response: requests.Response) -> bytes:

@@ -60,7 +60,7 @@ FIGURES = (
             "Sharing the cores and Python's lock with the presses; the worse of the two pages counts, and how much of a core the "
             "web processes took stands below. No page "
             "waits for Podero, since half of the threads never do. The hundred come evenly over the 20 s of a round, which "
-            "begins with a Podero that answers. Each call is given up after 8 s; then the breaker "
+            "begins with a Podero that answers. Each call is given up after 6 s; then the breaker "
             "opens, and who presses is told so at once. The median barely moves; the 95th percentile of a page of a few "
             "milliseconds is mostly a page that came while a press was being worked on."
         ),
@@ -86,7 +86,7 @@ FIGURES = (
         is_more_better=False,
         measure=upkeep.expire_many,
         bound=(
-            "PostgreSQL writing: both sides change each row once in ten indexes and add one line in three. "
+            "PostgreSQL writing: both sides change each row once in eleven indexes and add one line in three. "
             "Batches of 1,000 add the reading of their keys and a commit each."
         ),
     ),

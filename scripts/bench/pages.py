@@ -21,7 +21,7 @@ SLOW_MS = 10_000
 CUSTOMERS = 100
 PACE_SECONDS = 0.05
 # Until then somebody waits for Podero all the time; then the breaker opens.
-GIVEN_UP_AFTER = 8
+GIVEN_UP_AFTER = 6
 _TICKS = 100  # of the kernel's clock for processes, per second
 PAGES = {"start": "/optimize/", "devices": "/optimize/devices/"}
 

@@ -439,7 +439,7 @@ CASES = (
          ("removal: a POST",)),
         ("removed, 204", REMOVAL + "test_devices.py::test_device_is_gone_when_podero_says_so[204]", REMOVE,
          ("removal: what is gone is known",)),
-        ("removed, 404", REMOVAL + "test_devices.py::test_device_is_gone_when_podero_says_so[404]", REMOVE, ("removal: 404 is gone",)),
+        ("removed, 404", REMOVAL + "test_devices.py::test_device_is_gone_when_podero_says_so[http_404 after effect]", REMOVE, ("removal: 404 is gone",)),
         ("refused", REMOVAL + "test_devices.py::test_device_that_podero_refuses_to_remove_is_off_and_left_to_staff[403]", REMOVE,
          ("removal: a refusal comes to staff",)),
         ("Podero away", REMOVAL + "test_devices.py::test_device_is_asked_for_again_until_podero_has_removed_it[http_503]", REMOVE,

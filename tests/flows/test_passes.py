@@ -194,6 +194,27 @@ def test_row_that_another_process_holds_is_passed_over() -> None:
     assert passes.take_up_each(due(), act, now=NOW) == 3
 
 
+def test_row_that_cannot_even_be_put_off_keeps_no_other_from_being_taken_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    attempts = [make_due(minutes) for minutes in range(3)]
+    taken: list[int] = []
+
+    def act(row: OnboardingSession, _at: datetime) -> bool:
+        taken.append(row.pk)
+        if row.pk == attempts[0].pk:
+            raise OperationalError
+        return True
+
+    def put_off(_row: OnboardingSession, _at: datetime) -> None:
+        raise OperationalError
+
+    assert passes.take_up_each(due(), act, put_off=put_off, now=NOW) == 3
+
+    assert taken == [attempt.pk for attempt in attempts]
+    assert [each.levelname for each in caplog.records] == ["WARNING", "ERROR"]
+
+
 def test_database_that_is_away_ends_the_pass_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "is_usable", lambda: False)
     for minutes in range(3):

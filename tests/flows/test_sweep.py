@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from django.utils import timezone
 
 from onboarding import tasks
 from onboarding.clients import podero_client
-from onboarding.flows import confirming, expiry, proof, retention
+from onboarding.flows import confirming, expiry, passes, proof, retention
 from onboarding.flows import sweep as sweep_flow
 from onboarding.models import Device
-from tests.factories import NOON, make_device
+from onboarding.states import State
+from tests.factories import NOON, make_attempt, make_customer, make_device
 from tests.simulator.launch import RunningSimulator
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +97,27 @@ def test_sweep_ends_at_once_when_the_database_is_away(
 
     with pytest.raises(OperationalError):
         sweep_flow.sweep(client=podero_client(), now=timezone.now())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refused_credentials_end_each_pass_as_an_outage_does(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    now = timezone.now()
+    for _row in range(passes.UNANSWERED_LIMIT + 2):
+        customer = make_customer(podero_id=uuid.uuid4(), devices_asked_at=None)
+        attempt = make_attempt(customer=customer, state=State.LINKED)
+        make_device(
+            attempt=attempt,
+            is_optimization_active=True,
+            is_optimization_wanted=False,
+            next_try_at=NOON,
+            asked_about_at=NOON,
+            checked_at=NOON,
+        )
+        make_attempt(customer=customer, state=State.RETURNED, returned_at=NOON, next_try_at=NOON)
+    simulator.control.arm("*", "http_401", count=-1)
+    client = podero_client()
+
+    assert sweep_flow.switch_due_devices(client=client, now=now) == passes.UNANSWERED_LIMIT
+    assert sweep_flow.verify_due_returns(client=client, now=now) == passes.UNANSWERED_LIMIT

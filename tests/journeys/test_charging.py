@@ -330,10 +330,26 @@ def test_device_that_podero_has_not_any_more_is_taken_back_and_removed(
     simulator.control.arm("boost", "http_404", count=-1)
 
     remove(customer, device)
+    sweep_after(minutes=1)
 
     device.refresh_from_db()
     assert device.is_removed
     assert ChargeWish.objects.get().answer == ChargeWish.Answer.TAKEN_BACK
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+def test_one_mistaken_answer_leaves_nothing_armed_for_who_has_left(
+    customer: Customer, simulator: RunningSimulator, status: int
+) -> None:
+    device = link(customer, simulator)
+    charge(customer, device)
+    simulator.control.settings(device_delete_status=405)
+    simulator.control.arm("boost", f"http_{status}", count=1)
+
+    leave(customer)
+    sweep_after(minutes=1)
+
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
 
 
 def test_removed_device_has_nothing_left_to_charge_or_take_back(
@@ -366,9 +382,10 @@ def test_taking_back_that_podero_refuses_is_said_and_can_be_tried_again(
 ) -> None:
     device = link(customer, simulator)
     charge(customer, device)
-    simulator.control.arm("boost", "http_403", count=1)
+    simulator.control.arm("boost", "http_403", count=2)
 
     do_not_charge(customer, device)
+    sweep_after(minutes=1)
 
     text = page(customer)
     assert "Podero did not take it back" in text

@@ -238,6 +238,20 @@ def test_user_made_by_a_lost_call_is_found_again(
     one_user_and_linked(simulator, customer)
 
 
+def test_user_made_by_a_lost_call_stays_the_only_one_when_the_search_is_mistaken_once(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(duplicates_allowed=True)
+    simulator.control.arm("create_user", "reset_after", count=1)
+    customer.opt_in()
+    simulator.control.arm("find_user", "http_404", count=1)
+
+    customer.press_continue()
+
+    assert customer.attempt.state == OPEN
+    one_user_and_linked(simulator, customer)
+
+
 @pytest.mark.parametrize("status", [400, 409, 422])
 def test_user_that_podero_already_has_is_reused(
     status: int, customer: Customer, simulator: RunningSimulator

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from onboarding import clients
 from onboarding.models import ChargeWish, Device
@@ -53,6 +56,20 @@ def test_resumed_device_is_optimized_at_once(
     assert is_steered(simulator, device) is True
     assert "Linked, and optimization is on." in page(customer)
     assert told(device) == ["paused", "resumed"]
+
+
+def test_pause_that_a_clock_which_was_ahead_has_put_off_is_not_waited_for(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    device = link(customer, simulator)
+    simulator.control.arm("update_device", "http_503", count=-1)
+    pause(customer, device)
+    simulator.control.clear_faults()
+    Device.objects.update(next_try_at=timezone.now() + timedelta(days=1))
+
+    sweep_after(minutes=1)
+
+    assert is_steered(simulator, device) is False
 
 
 def test_pause_while_podero_is_away_is_said_and_carried_out_later(

@@ -154,7 +154,7 @@ def test_update_believes_a_reply_that_carries_the_device(
         (204, b""),
         (200, b""),
         (200, b"{}"),
-        (200, b"<html>"),
+        (200, b"ok"),
         (200, f'{{"id": "{values.DEVICE_ID}"}}'.encode()),
     ],
 )

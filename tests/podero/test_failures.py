@@ -9,6 +9,7 @@ import responses
 from onboarding import podero
 
 from . import values
+from .conftest import MakeClient
 
 ANSWERED_404 = (
     "find_user_by_external_id",
@@ -201,3 +202,21 @@ def test_page_of_a_failing_server_may_be_of_any_size(
         client.get_user(values.USER_ID)
 
     assert caught.value.code == "server_error"
+
+
+@pytest.mark.parametrize("endpoint", values.CALLS)
+@pytest.mark.parametrize("page", [b"<html>", b"\n<!doctype html>"])
+def test_page_is_no_answer_even_where_nothing_is_read_of_it(
+    endpoint: str, page: bytes, make_client: MakeClient, api: responses.RequestsMock
+) -> None:
+    """Something else answers for Podero, and has done nothing."""
+    noted: list[str] = []
+    client = make_client(on_call=lambda _endpoint, outcome, _seconds: noted.append(outcome))
+    method, url, act = values.CALLS[endpoint]
+    api.add(method, url, status=200, body=page)
+
+    with pytest.raises(podero.UnexpectedReply) as caught:
+        act(client)
+
+    assert caught.value.is_outcome_unknown == (endpoint in values.WRITES)
+    assert set(noted) == {"unexpected_reply"}

@@ -15,7 +15,7 @@ from tests.simulator.launch import RunningSimulator
 
 # What is done with a device or a user by what a DELETE is answered. Faults are named as in
 # simulator/faults/catalogue.py; a number is the switch for what Podero answers always.
-GONE = [200, 204, 404, "http_404 after effect"]
+GONE = [200, 204, "http_404 after effect"]
 REFUSED = [403, 405, 409, 422, "http_400", "http_403", "redirect", "http_422_text"]
 RETRIED = [
     "http_500",

@@ -45,6 +45,40 @@ def test_device_is_gone_when_podero_says_so(
     assert "article" not in customer.browser.get(reverse("devices")).content.decode()
 
 
+def test_device_that_podero_shows_is_removed_when_it_says_twice_that_there_is_none(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    simulator.control.settings(device_delete_status=404)
+
+    page = remove(customer)
+
+    assert not Device.objects.get().is_removed
+    assert heading_of(page) != "The device is removed"
+    sweep_at(timezone.now() + timedelta(minutes=30))
+    assert len(simulator.control.requests_to("delete_device")) == 1
+    sweep_at(timezone.now() + timedelta(hours=2))
+    assert Device.objects.get().is_removed
+
+
+def test_device_is_not_removed_by_a_podero_that_knows_of_nothing_for_half_an_hour(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """Long enough to believe that a device is off which nobody knows of, not that it is gone."""
+    simulator.control.arm("*", "http_404", count=-1)
+
+    remove(customer)
+    for minutes in (5, 15, 20, 30):
+        sweep_at(timezone.now() + timedelta(minutes=minutes))
+
+    assert simulator.control.requests_to("delete_device")
+    assert not Device.objects.get().is_removed
+    simulator.control.clear_faults()
+    for hours in (2, 3):
+        sweep_at(timezone.now() + timedelta(hours=hours))
+    assert Device.objects.get().is_removed
+    assert not is_listed(simulator)
+
+
 @pytest.mark.parametrize("answer", REFUSED)
 def test_device_that_podero_refuses_to_remove_is_off_and_left_to_staff(
     customer: Customer, simulator: RunningSimulator, answer: int | str
@@ -214,6 +248,7 @@ def test_process_killed_around_the_call_is_taken_over(
     later = now + timedelta(minutes=5)
     expiry.free_stuck_claims(now=later)
     sweep_at(later)
+    sweep_at(later + timedelta(hours=2))
 
     assert Device.objects.get().is_removed
     assert PoderoUser.objects.get().is_removed

@@ -27,6 +27,7 @@ def test_removed_device_comes_back_properly_when_it_is_linked_again(
 ) -> None:
     simulator.control.settings(device_delete_status=404)
     remove(customer)
+    sweep_at(timezone.now() + timedelta(hours=2))
     device = Device.objects.get()
     assert device.is_removed
     customer.opt_in()

@@ -88,8 +88,10 @@ def test_user_is_asked_for_again_until_podero_has_removed_it(
 
     sweep_at(timezone.now() + timedelta(minutes=1))
 
-    assert PoderoUser.objects.get().is_removed
     assert user_at_podero(simulator)["deleted_at"] is not None
+    # Where it was removed before, Podero has to say twice that there is no such user.
+    sweep_at(timezone.now() + timedelta(hours=2))
+    assert PoderoUser.objects.get().is_removed
 
 
 def test_user_stays_while_a_device_could_not_be_removed(
@@ -439,6 +441,41 @@ def test_one_mistaken_404_removes_nobody(customer: Customer, simulator: RunningS
     sweep_at(timezone.now() + timedelta(hours=2))
     assert PoderoUser.objects.get().is_removed
     assert user_at_podero(simulator)["deleted_at"] is not None
+
+
+def test_one_mistaken_404_to_the_search_leaves_no_user_behind_that_was_perhaps_made(
+    podero_settings: Any, simulator: RunningSimulator
+) -> None:
+    customer = Customer(make_customer())
+    simulator.control.arm("create_user", "reset_after", count=1)
+    customer.opt_in()
+    simulator.control.arm("find_user", "http_404", count=1)
+
+    leave(customer)
+
+    assert user_at_podero(simulator)["deleted_at"] is None
+    customer.podero_user.refresh_from_db()
+    assert not customer.podero_user.is_removed
+    sweep_at(timezone.now() + timedelta(hours=2))
+    assert user_at_podero(simulator)["deleted_at"] is not None
+    customer.podero_user.refresh_from_db()
+    assert customer.podero_user.is_removed
+
+
+def test_device_that_is_there_is_not_removed_by_a_404(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+    device = Device.objects.get(attempt=customer.attempt)
+    simulator.control.settings(user_delete_status=405)
+    simulator.control.arm("delete_device", "http_404", count=1)
+
+    leave(customer)
+
+    assert not Device.objects.get(pk=device.pk).is_removed
+    sweep_at(timezone.now() + timedelta(hours=2))
+    assert Device.objects.get(pk=device.pk).is_removed
+    assert not is_listed(simulator)
 
 
 def agree_while_podero_breaks_off(customer: Customer, simulator: RunningSimulator) -> None:
