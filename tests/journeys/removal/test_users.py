@@ -465,8 +465,7 @@ def test_one_mistaken_404_to_the_search_leaves_no_user_behind_that_was_perhaps_m
 def test_device_that_is_there_is_not_removed_by_a_404(
     customer: Customer, simulator: RunningSimulator
 ) -> None:
-    link_a_device(customer, simulator)
-    device = Device.objects.get(attempt=customer.attempt)
+    device = Device.objects.get()
     simulator.control.settings(user_delete_status=405)
     simulator.control.arm("delete_device", "http_404", count=1)
 
