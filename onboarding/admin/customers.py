@@ -38,36 +38,36 @@ class DeviceInline(ReadOnlyInline):
     show_change_link = True
 
 
-class PriceZoneFilter(admin.SimpleListFilter):
-    title = _("price zone")
-    parameter_name = "price_zone"
+class ToldFilter(admin.SimpleListFilter):
+    """By the values there can be; Django's own would read all rows for those that there are."""
+
+    parameter_name: str
+    values: tuple[str, ...]
+    lookup: str
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [*((zone, zone) for zone in podero.PRICE_ZONES), (_NONE, _("not told"))]
+        return [*((value, value) for value in self.values), (_NONE, _("not told"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        zone = self.value()
-        if zone is None:
-            return queryset
-        return queryset.filter(price_zone="" if zone == _NONE else zone)
+        value = self.value()
+        if value == _NONE:
+            return queryset.filter(**{self.parameter_name: ""})
+        return queryset.filter(**{self.lookup: value}) if value in self.values else queryset
 
 
-class LanguageFilter(admin.SimpleListFilter):
+class PriceZoneFilter(ToldFilter):
+    title = _("price zone")
+    parameter_name = lookup = "price_zone"
+    values = podero.PRICE_ZONES
+
+
+class LanguageFilter(ToldFilter):
     """By the languages of Podero's form: "de" is that of "de-AT", too."""
 
     title = _("language")
     parameter_name = "language"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [*((language, language) for language in podero.LANGUAGES), (_NONE, _("not told"))]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        language = self.value()
-        if language is None:
-            return queryset
-        if language == _NONE:
-            return queryset.filter(language="")
-        return queryset.filter(language__istartswith=language)
+    lookup = "language__istartswith"
+    values = podero.LANGUAGES
 
 
 @admin.register(PoderoUser)

@@ -164,6 +164,7 @@ def test_list_and_search_are_as_much_work_among_many_as_among_few(
         ({"price_zone": "AT"}, {"1"}),
         ({"price_zone": "none"}, {"2", "3"}),
         ({"language": "de", "price_zone": "none"}, {"2"}),
+        ({"language": "\0", "price_zone": "Atlantis"}, {"1", "2", "3"}),
     ],
 )
 def test_customers_are_filtered_by_language_and_zone(
