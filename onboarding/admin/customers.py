@@ -83,9 +83,9 @@ class CustomerAdmin(RemovableAdmin):
     )
     list_filter = (
         RemovalFilter,
-        PriceZoneFilter,
-        LanguageFilter,
         ("withdrawn_at", admin.EmptyFieldListFilter),
+        LanguageFilter,
+        PriceZoneFilter,
     )
     search_fields = (
         "email",
