@@ -32,7 +32,15 @@ urlpatterns = [
     path("optimize/return/unknown/", returning.unknown, name="return_unknown"),
     path("optimize/return/other-customer/", returning.other_customer, name="return_other_customer"),
     path("optimize/return/<str:token>/success/", returning.success, name="return_success"),
+    path(
+        "optimize/return/<str:token>/success/<path:appended>",
+        returning.success,
+        name="return_success",
+    ),
     path("optimize/return/<str:token>/cancel/", returning.cancel, name="return_cancel"),
+    path(
+        "optimize/return/<str:token>/cancel/<path:appended>", returning.cancel, name="return_cancel"
+    ),
     path("optimize/attempts/<uuid:reference>/", attempts.attempt, name="attempt"),
     path(
         "optimize/attempts/<uuid:reference>/status", attempts.attempt_status, name="attempt_status"
@@ -76,7 +84,17 @@ urlpatterns = [
         name="reconnect_success",
     ),
     path(
+        "optimize/devices/return/<str:token>/success/<path:appended>",
+        reconnecting.success,
+        name="reconnect_success",
+    ),
+    path(
         "optimize/devices/return/<str:token>/cancel/", reconnecting.cancel, name="reconnect_cancel"
+    ),
+    path(
+        "optimize/devices/return/<str:token>/cancel/<path:appended>",
+        reconnecting.cancel,
+        name="reconnect_cancel",
     ),
     path(
         "optimize/devices/reconnections/<uuid:reference>/",

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from onboarding import podero
@@ -70,6 +70,11 @@ def open_hosted_form(
         )
     except InvalidTransition as error:
         raise AlreadyOpening from error
+    except IntegrityError as error:
+        # Podero has answered with a form that is another attempt's.
+        endpoint = "create_onboarding_session"
+        _record_failure(attempt, podero.UnexpectedReply(endpoint, field="id"), now=now)
+        raise UnableToOpen from error
     # The client refuses an answer without it.
     return str(hosted.authentication_url)
 

@@ -53,16 +53,23 @@ class DeviceCalls:
         """Return the user's device with this id; None when it is nowhere, deleted, or another's.
 
         The likely type is asked first: there is no common collection and a device id comes
-        back from the hosted form without its type.
+        back from the hosted form without its type. What a collection says to an id that is not
+        its own is not documented: raises its refusal only where no other has the device.
         """
         likely = [device_type] if device_type is not None else []
+        refusal: Forbidden | Refused | None = None
         for candidate in [*likely, *(kind for kind in DeviceType if kind != device_type)]:
             try:
                 device = self._detail("find_device", user_id, candidate, device_id)
             except NotFound:
                 continue
+            except (Forbidden, Refused) as error:
+                refusal = error
+                continue
             if not device.is_deleted and device.owner_id in (None, user_id):
                 return device
+        if refusal is not None:
+            raise refusal
         return None
 
     def update_device(

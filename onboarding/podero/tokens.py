@@ -17,7 +17,7 @@ from onboarding.podero.deadline import Timeouts
 from onboarding.podero.errors import PoderoError, Unauthorized, Unavailable
 from onboarding.podero.exchange import Call, Reply
 from onboarding.podero.gates import Gate
-from onboarding.podero.reading import fields_of
+from onboarding.podero.reading import fields_of, text_of
 from onboarding.podero.retrying import Code, is_retryable
 from onboarding.podero.token_stores import TokenStore
 from onboarding.podero.transport import OnCall, RequestId, Transport
@@ -118,7 +118,7 @@ class ClientCredentialsToken:
 
     def _reply(self) -> Reply:
         reply = self._posted(is_form=self._is_form_first)
-        if reply.status == 400 and fields_of(reply.content()).get("error") in _WRONG_ENCODING:
+        if reply.status == 400 and _is_wrong_encoding(reply):
             # The documentation shows JSON, the standard says form; servers read one of the two.
             reply = self._posted(is_form=not self._is_form_first)
             if reply.is_success:
@@ -138,6 +138,10 @@ class ClientCredentialsToken:
                 form=grant if is_form else None,
             )
         )
+
+
+def _is_wrong_encoding(reply: Reply) -> bool:
+    return text_of(fields_of(reply.content()).get("error")) in _WRONG_ENCODING
 
 
 def _seconds_to_wait() -> float:

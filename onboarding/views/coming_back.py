@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from functools import wraps
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
 from onboarding.sessions import CAME_BACK_WITH, REMEMBERED
@@ -25,11 +25,12 @@ def return_address(
     """For an address that carries a token: acts on a visit only, and leaves no trace of itself.
 
     Neither the next page nor a cache may learn the address. A browser that merely guesses that
-    the customer will go there is turned away, and comes again when they do.
+    the customer will go there is turned away, and comes again when they do. What Podero has
+    `appended` to the path, since it did not begin a query, changes nothing.
     """
 
     @wraps(view)
-    def wrapper(request: HttpRequest, token: str) -> HttpResponse:
+    def wrapper(request: HttpRequest, token: str, appended: str = "") -> HttpResponse:
         response = HttpResponse(status=503) if _is_prefetch(request) else view(request, token)
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["Cache-Control"] = "no-store"
@@ -43,8 +44,14 @@ def _is_prefetch(request: HttpRequest) -> bool:
 
 
 def device_id_in_address(request: HttpRequest) -> UUID | None:
-    """What Podero appended, if it is an id at all: a hint either way."""
-    return _device_id(request.GET.get("deviceId", ""))
+    """What Podero appended, if it is an id at all: a hint either way.
+
+    How it joins what it appends is not documented: "&deviceId=…" without a "?" is read as well.
+    """
+    match = request.resolver_match
+    in_path = match.kwargs.get("appended", "") if match else ""
+    given = request.GET.get("deviceId") or QueryDict(in_path.lstrip("?&")).get("deviceId")
+    return _device_id(given or "")
 
 
 def remember_coming_back(request: HttpRequest, reference: UUID, device_id: UUID | None) -> None:

@@ -25,6 +25,7 @@ class Address:
         usual = {
             "reference": "00000000-0000-4000-8000-000000000000",
             "token": "unknown-token",
+            "appended": "&deviceId=unknown",
             "version": "12345678",
             "content_type_id": 1,
             "app_label": "onboarding",

@@ -116,6 +116,36 @@ def test_device_of_another_type_than_chosen_is_found_too(
     assert [call.request.url for call in api.calls] == [URLS[kind] for kind in order]
 
 
+@pytest.mark.parametrize("status", [400, 403, 405, 422])
+def test_device_is_found_whatever_the_other_collections_say_to_its_id(
+    status: int, client: podero.PoderoClient, api: responses.RequestsMock
+) -> None:
+    for kind in DeviceType:
+        is_there = kind == DeviceType.WB
+        api.get(URLS[kind], json=values.DEVICE_BODY, status=200 if is_there else status)
+
+    found = client.find_device(values.USER_ID, values.DEVICE_ID)
+
+    assert found is not None
+    assert found.device_type == DeviceType.WB
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(403, podero.Forbidden), (405, podero.Refused), (422, podero.Refused)]
+)
+def test_search_that_was_refused_has_not_found_that_there_is_none(
+    status: int,
+    error: type[podero.PoderoError],
+    client: podero.PoderoClient,
+    api: responses.RequestsMock,
+) -> None:
+    for kind in DeviceType:
+        api.get(URLS[kind], status=status if kind == DeviceType.EV else 404)
+
+    with pytest.raises(error):
+        client.find_device(values.USER_ID, values.DEVICE_ID)
+
+
 @pytest.mark.parametrize("body", [None, DELETED, FOREIGN])
 def test_device_that_is_nowhere_deleted_or_anothers_is_not_found(
     body: Any, client: podero.PoderoClient, api: responses.RequestsMock

@@ -164,6 +164,18 @@ def test_grant_refused_in_both_encodings_is_unauthorized(
     assert len(api.calls) == 2
 
 
+@pytest.mark.parametrize("error", [{"code": "invalid_client"}, ["invalid_client"], 7, None])
+def test_refusal_that_does_not_name_its_reason_is_one(
+    error: object, source: podero.ClientCredentialsToken, api: responses.RequestsMock
+) -> None:
+    api.post(TOKEN_URL, status=400, json={"error": error})
+
+    with pytest.raises(podero.Unauthorized):
+        source.get()
+
+    assert len(api.calls) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "error_class", "code"),
     [

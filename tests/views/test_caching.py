@@ -44,7 +44,7 @@ def address_of(name: str) -> str:
         "withdrawal": attempt.consent.reference,
     }
     parameters = get_resolver().reverse_dict.getlist(name)[0][0][0][1]
-    values: dict[str, Any] = {"token": "made-up", "reference": uuid.uuid4()}
+    values: dict[str, Any] = {"token": "made-up", "reference": uuid.uuid4(), "appended": "&a=b"}
     if name == "stop_reminders":
         values["token"] = reminders.stop_token(attempt.consent)
     for kind, reference in references.items():
