@@ -138,8 +138,10 @@ class PoderoUser(Removable, Claimable):
 
     @property
     def effective_price_zone(self) -> str:
-        """The customer's own zone or the installation's; empty when neither is known."""
-        return self.price_zone or settings.PODERO_PRICE_ZONE
+        """The customer's own zone or the installation's; empty when neither is known, or when the
+        portal names a country of which Podero has no zone, or several."""
+        named: str = self.price_zone or settings.PODERO_PRICE_ZONE
+        return named if named in zones.PRICE_ZONES else ""
 
     @property
     def timezone(self) -> ZoneInfo:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec
 from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
@@ -14,7 +15,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
-from onboarding.models import PoderoUser
+from onboarding.models import Device, PoderoUser, Reconnection
 
 Params = ParamSpec("Params")
 
@@ -76,9 +77,16 @@ def remembered_page(request: HttpRequest, customer: PoderoUser) -> str:
         reference = resolve(urlsplit(path).path).kwargs.get("reference")
     except Resolver404:
         return ""
-    is_theirs = (
-        reference is None
-        or is_way_back(path)
-        or customer.attempts.filter(reference=reference).exists()
-    )
+    is_theirs = reference is None or is_way_back(path) or _has(customer, reference)
     return path if is_theirs else ""
+
+
+def _has(customer: PoderoUser, reference: UUID) -> bool:
+    """Whether something with this reference, whatever it is, is the customer's."""
+    own = (
+        customer.attempts,
+        customer.consents,
+        Device.objects.for_customer(customer),
+        Reconnection.objects.for_customer(customer),
+    )
+    return any(rows.filter(reference=reference).exists() for rows in own)

@@ -201,7 +201,7 @@ def test_token_of_the_past_that_would_still_run_lives_too_long(
     assert response.status_code == 400
 
 
-@pytest.mark.parametrize("tolerated", [{"iat": 9}, {"exp": -9}, {"nbf": 9}])
+@pytest.mark.parametrize("tolerated", [{"iat": 9}, {"nbf": 9}])
 def test_clocks_may_differ_by_seconds(client: Client, tolerated: dict[str, int]) -> None:
     now = int(time.time())
     times: dict[str, Any] = {"iat": now - 60, "exp": now + 60}
