@@ -66,7 +66,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Podero still has user {podero_id}: have it erased there, too.")
         elif was_removed:
             self.stdout.write(
-                "Podero has removed its user, but may keep the row: have that erased there, too."
+                "Podero has no user of theirs any more, but may keep the row of one that it "
+                "removed: have that erased there, too."
             )
         elif was_in_doubt:
             self.stdout.write("Podero may have a user with this number: have that erased, too.")

@@ -1,0 +1,102 @@
+"""Who agreed after the backup that was restored: nothing here tells of them, but Podero steers."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from onboarding.models import PoderoUser
+from tests.journeys.customer import Customer
+from tests.journeys.test_leaving import link_a_device
+from tests.simulator.launch import RunningSimulator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def number(customer: Customer, simulator: RunningSimulator) -> str:
+    """Of a customer whose device is steered, and of whom the restored copy knows nothing."""
+    customer.opt_in(device_type="ev")
+    simulator.control.complete(str(customer.attempt.podero_id))
+    link_a_device(customer, simulator)
+    number = customer.podero_user.external_user_id
+    call_command("flush", interactive=False, verbosity=0)
+    return number
+
+
+def devices_of(simulator: RunningSimulator) -> list[tuple[bool, bool]]:
+    """Whether each is steered, and whether it is there."""
+    return [
+        (
+            bool(each["fields"]["is_smart_optimization_active"]),
+            each["fields"].get("deleted_at") is None,
+        )
+        for each in simulator.control.state()["devices"]
+    ]
+
+
+def end(number: str) -> None:
+    call_command("end_at_podero", "--customer", number)
+
+
+def test_all_that_podero_has_of_them_is_ended(
+    number: str, simulator: RunningSimulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert (True, True) in devices_of(simulator)
+
+    end(number)
+
+    assert (
+        "devices switched off: 2, of these not removed: 0; user removed" in capsys.readouterr().out
+    )
+    assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
+    assert PoderoUser.objects.count() == 0
+    end(number)
+    assert "no user with this number" in capsys.readouterr().out
+
+
+def test_what_podero_will_not_remove_is_off_all_the_same_and_told(
+    number: str, simulator: RunningSimulator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator.control.arm("delete_device", "http_403", count=-1)
+    simulator.control.arm("delete_user", "http_403", count=-1)
+
+    end(number)
+
+    told = capsys.readouterr().out
+    assert "devices switched off: 2, of these not removed: 2; user not removed" in told
+    assert not any(is_steered for is_steered, _is_there in devices_of(simulator))
+
+
+@pytest.mark.parametrize("endpoint", ["find_user", "list_devices", "update_device"])
+def test_podero_that_does_not_answer_is_to_be_asked_again(
+    number: str, simulator: RunningSimulator, endpoint: str
+) -> None:
+    simulator.control.arm(endpoint, "http_503", count=1)
+
+    with pytest.raises(CommandError, match="run this again"):
+        end(number)
+    end(number)
+
+    assert not any(is_steered for is_steered, _is_there in devices_of(simulator))
+
+
+def test_one_answer_that_there_is_nobody_is_not_believed(
+    number: str, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("find_user", "http_404", count=1)
+
+    end(number)
+
+    assert not any(is_steered for is_steered, _is_there in devices_of(simulator))
+
+
+def test_customer_who_has_agreed_here_is_no_case_for_it(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    link_a_device(customer, simulator)
+
+    with pytest.raises(CommandError, match="withdraw_customer ends that"):
+        end(customer.podero_user.external_user_id)
+
+    assert devices_of(simulator) == [(True, True)]
