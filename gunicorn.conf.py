@@ -30,7 +30,8 @@ os.environ["WEB_THREADS"] = str(threads)
 worker_connections = 400
 
 timeout = 30
-graceful_timeout = 20
+# Longer than the longest press, and shorter than whoever stops us waits.
+graceful_timeout = 25
 # Longer than nginx keeps an idle connection to us (60 s), so that it is never us who hang up on
 # a request under way.
 keepalive = 75

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
+from ssl import CERT_REQUIRED
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -98,7 +99,7 @@ TEMPLATES: list[dict[str, Any]] = [
 # --- Database, cache and broker: embedded for one machine, servers for more ------------------
 
 REDIS_URL = env.text("REDIS_URL")
-if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss", "unix"}:
+if REDIS_URL and urlsplit(REDIS_URL).scheme not in {"redis", "rediss"}:
     raise ImproperlyConfigured("REDIS_URL: expected an address such as redis://localhost:6379/0")
 
 DATABASES: dict[str, dict[str, Any]] = {
@@ -157,6 +158,9 @@ CACHES: dict[str, dict[str, Any]] = {
 # A row in the database is the truth and a message only a nudge: losing one costs a minute.
 if REDIS_URL:
     CELERY_BROKER_URL = REDIS_URL
+    if urlsplit(REDIS_URL).scheme == "rediss":
+        # As the cache does; left to itself, kombu would take any certificate.
+        CELERY_BROKER_USE_SSL = {"ssl_cert_reqs": CERT_REQUIRED}
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "visibility_timeout": 120,
         "socket_connect_timeout": 1,

@@ -91,9 +91,21 @@ def _database() -> str:
     try:
         executor = MigrationExecutor(connection)
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        is_read_only = _is_read_only()
     except DatabaseProblem:
         return "unreachable"
+    if is_read_only:
+        return "read only"
     return "not migrated" if pending else OK
+
+
+def _is_read_only() -> bool:
+    """Whether this is a standby, or a server that was told to take nothing."""
+    if connection.vendor != "postgresql":
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        return bool(cursor.fetchone() == ("on",))
 
 
 def _broker() -> str:

@@ -243,8 +243,13 @@ def _attempts() -> Metric:
 
 def _mails(now: datetime) -> Metric:
     gauge = GaugeMetricFamily("onboarding_mails_due", "Mails that should have been sent by now.")
-    gauge.add_metric([], _count(Mail.objects.due(now=now)))
+    gauge.add_metric([], _count(_to_be_sent(now)))
     return gauge
+
+
+def _to_be_sent(now: datetime) -> QuerySet[Mail]:
+    """Where no mail is sent (any more), none is late."""
+    return Mail.objects.due(now=now) if settings.IS_MAIL_ON else Mail.objects.none()
 
 
 def _count(rows: QuerySet[Any]) -> int:
@@ -283,7 +288,7 @@ QUEUES: dict[str, Callable[[datetime], datetime | None]] = {
     "returns": _oldest_return,
     "look_ups": _oldest_look_up,
     "switches": lambda now: _first_due(Device.objects.due(now=now)),
-    "mails": lambda now: _first_due(Mail.objects.due(now=now)),
+    "mails": lambda now: _first_due(_to_be_sent(now)),
     "reconnections": lambda now: _first_due(Reconnection.objects.due(now=now)),
     "wishes": lambda now: _first_due(ChargeWish.objects.due(now=now)),
     "removals": _oldest_removal,
@@ -318,6 +323,8 @@ STUCK: dict[str, Callable[[], list[QuerySet[Any]]]] = {
     ],
     "mails": lambda: [
         Mail.objects.filter(sent_at=None, next_try_at__isnull=False, tries__gte=STUCK_AFTER)
+        if settings.IS_MAIL_ON
+        else Mail.objects.none()
     ],
     "removals": lambda: [
         rows.filter(

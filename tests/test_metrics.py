@@ -94,7 +94,8 @@ def test_whoever_has_the_token_is_told(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_gauges_say_what_the_database_holds() -> None:
+def test_gauges_say_what_the_database_holds(settings: Any) -> None:
+    settings.IS_MAIL_ON = True
     now = timezone.now()
     make_attempt(state=State.OPEN, next_try_at=now + timedelta(hours=1))
     make_attempt(state=State.OPEN, next_try_at=now - timedelta(seconds=40))
@@ -120,8 +121,24 @@ def test_gauges_say_what_the_database_holds() -> None:
 
 
 @pytest.mark.django_db
-def test_what_was_tried_in_vain_again_and_again_is_told_although_it_is_not_late() -> None:
+def test_no_mail_is_late_where_none_is_sent_any_more(settings: Any) -> None:
+    settings.IS_MAIL_ON = False
+    long_ago = timezone.now() - timedelta(days=1)
+    Mail.objects.create(consent=make_consent(), kind="receipt", next_try_at=long_ago, tries=5)
+
+    series = told()
+
+    assert value("onboarding_mails_due", series) == 0
+    assert value("onboarding_queue_age_seconds", series, kind="mails") == 0
+    assert value("onboarding_stuck", series, kind="mails") == 0
+
+
+@pytest.mark.django_db
+def test_what_was_tried_in_vain_again_and_again_is_told_although_it_is_not_late(
+    settings: Any,
+) -> None:
     """A device that stays on after its customer left is due only hours later each time."""
+    settings.IS_MAIL_ON = True
     later = timezone.now() + timedelta(hours=6)
     linked: dict[str, Any] = {
         "attempt": make_attempt(state=State.LINKED, next_try_at=None),

@@ -58,6 +58,7 @@ NONSENSE = [
     ("DATABASE_URL", "postgres://localhost", "a database address"),
     ("DATABASE_URL", "flex.sqlite3", "a database address"),
     ("REDIS_URL", "localhost:6379", "an address such as redis://localhost:6379/0"),
+    ("REDIS_URL", "unix:///run/redis.sock", "an address such as redis://localhost:6379/0"),
     ("DATABASE_STATEMENT_SECONDS", "1m", "a whole number from 0 to 86400"),
     ("WORKER_THREADS", "0", "a whole number from 1 to 200"),
     ("PODERO_BASE_URL", "http://app.podero.com", "an https address, or http for localhost"),

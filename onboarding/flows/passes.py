@@ -105,8 +105,12 @@ def is_database_away(error: Exception) -> bool:
     return is_told and not connection.is_usable()
 
 
-def each_by_itself(steps: Mapping[str, Callable[[], int]]) -> dict[str, int]:
-    """Do one step after the other; returns how many rows each took up.
+def each_by_itself(
+    steps: Mapping[str, Callable[[], int]],
+    *,
+    report: Callable[[str, int], object] = lambda _name, _count: None,
+) -> dict[str, int]:
+    """Do one step after the other; returns how many rows each took up, and reports it at once.
 
     A step that fails keeps none from its turn, unless the database is away; what went wrong is
     raised at the end, as one ExceptionGroup.
@@ -120,6 +124,8 @@ def each_by_itself(steps: Mapping[str, Callable[[], int]]) -> dict[str, int]:
             if is_database_away(error):
                 raise
             failures.append(error)
+        else:
+            report(name, done[name])
     if failures:
         raise ExceptionGroup("Not all that is due could be done", failures)
     return done

@@ -149,11 +149,15 @@ def remove_due_customers(*, client: podero.PoderoClient, now: datetime) -> int:
 
 
 def sweep(
-    *, client: podero.PoderoClient, post: mails.Post | None = None, now: datetime
+    *,
+    client: podero.PoderoClient,
+    post: mails.Post | None = None,
+    now: datetime,
+    report: Callable[[str, int], object] = lambda _step, _count: None,
 ) -> dict[str, int]:
     """Do everything that is due once; returns how many rows each step took up.
 
-    Without `post` no mail is sent. Raises as `passes.each_by_itself` does.
+    Without `post` no mail is sent. Reports and raises as `passes.each_by_itself` does.
     """
     clock = passes.clock_from(now)
     # In this order a return that is confirmed has its device switched on in the same sweep, and
@@ -181,4 +185,4 @@ def sweep(
         "sign-ins forgotten": expiry.forget_ended_sign_ins,
         "rows erased": lambda: retention.erase_what_is_over(now=clock()),
     }
-    return passes.each_by_itself(steps)
+    return passes.each_by_itself(steps, report=report)

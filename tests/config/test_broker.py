@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import time_ns
 
@@ -10,6 +15,13 @@ import pytest
 from kombu import Connection, Exchange, Queue
 
 from config.broker import Transport
+from tests.servers import ROOT, app_environment
+from tests.tls import self_signed
+
+ASKS_BROKER = """
+from config.celery import app
+app.connection_for_write().ensure_connection(max_retries=1, timeout=5)
+"""
 
 
 @pytest.fixture
@@ -85,3 +97,40 @@ def test_messages_that_nobody_took_for_an_hour_are_gone(
         connection.channel()
 
     assert list(folder.iterdir()) == [new]
+
+
+def test_server_is_trusted_by_its_certificate_only(tmp_path: Path) -> None:
+    """Messages are worth little, but Podero's token lies in the same server, behind one password."""
+    certificate, key = self_signed(tmp_path)
+    listening = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    listening.load_cert_chain(certificate, key)
+    handshakes: list[str] = []
+
+    def answer() -> None:
+        while True:
+            try:
+                client, _address = plain.accept()
+            except OSError:
+                return
+            try:
+                listening.wrap_socket(client, server_side=True).close()
+                handshakes.append("done")
+            except OSError as error:
+                handshakes.append(type(error).__name__)
+
+    with socket.create_server(("127.0.0.1", 0)) as plain, ThreadPoolExecutor(1) as pool:
+        pool.submit(answer)
+        url = f"rediss://localhost:{plain.getsockname()[1]}/0"
+        asked = subprocess.run(
+            [sys.executable, "-c", ASKS_BROKER],
+            env=app_environment(tmp_path, 8000, {"REDIS_URL": url}),
+            cwd=ROOT,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        plain.shutdown(socket.SHUT_RDWR)
+
+    assert "certificate verify failed" in asked.stderr
+    assert set(handshakes) == {"SSLError"}

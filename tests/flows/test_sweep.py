@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -22,7 +23,10 @@ pytestmark = pytest.mark.django_db
 
 
 def test_step_that_fails_keeps_none_from_its_turn(
-    podero_settings: Any, simulator: RunningSimulator, monkeypatch: pytest.MonkeyPatch
+    podero_settings: Any,
+    simulator: RunningSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def fails(**_when: object) -> int:
         raise ValueError("nobody has thought of this")
@@ -37,10 +41,14 @@ def test_step_that_fails_keeps_none_from_its_turn(
     monkeypatch.setattr(retention, "erase_what_is_over", erase)
 
     with pytest.raises(ExceptionGroup) as failed:
-        sweep_flow.sweep(client=podero_client(), now=timezone.now())
+        call_command("sweep")
 
     assert [type(each) for each in failed.value.exceptions] == [ValueError]
     assert len(erased) == 1
+    told = capsys.readouterr().out
+    assert "returns checked: 0\n" in told
+    assert told.endswith("rows erased: 0\n")
+    assert "claims freed" not in told
 
 
 def test_device_that_cannot_be_recalled_keeps_no_other_and_is_told_of(

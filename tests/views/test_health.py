@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import environ
 import pytest
 from django.db import OperationalError
+from django.db.utils import ConnectionHandler
 from django.test import Client
 from django.utils import timezone
 
@@ -18,6 +20,7 @@ from onboarding.health import Part
 from onboarding.models import Breaker
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
+from tests.servers import RunningServer
 from tests.simulator.launch import RunningSimulator
 
 
@@ -80,6 +83,25 @@ def test_database_that_refuses_is_unreachable(monkeypatch: pytest.MonkeyPatch) -
 
     assert ready()[0] == 503
     assert ready()[1]["database"] == "unreachable"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("is_standby", "word"), [("on", "read only"), ("off", "not migrated")], ids=str
+)
+def test_database_that_takes_no_writes_takes_no_customers(
+    is_standby: str, word: str, postgres_server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading alone would not tell a standby from the server whose place it is to take."""
+    address = postgres_server.create_database(f"standby_{is_standby}")
+    options = {"options": f"-c default_transaction_read_only={is_standby}"}
+    database = environ.Env.db_url_config(address) | {"OPTIONS": options}
+    servers = ConnectionHandler({"default": database})
+    monkeypatch.setattr(health, "connection", servers["default"])
+
+    assert health._database() == word
+
+    servers["default"].close()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -25,8 +25,11 @@ class Command(BaseCommand):
             have_a_token()
         # Where no worker is, nobody else ever takes them.
         messages.forget_all()
-        done = sweep(client=podero_client(), post=mail_server(), now=timezone.now())
+        sweep(
+            client=podero_client(),
+            post=mail_server(),
+            now=timezone.now(),
+            report=lambda step, count: self.stdout.write(f"{step}: {count}"),
+        )
         for name in ("sweep", *settings.CELERY_BEAT_SCHEDULE):
             JobRun.record_success(name, at=timezone.now())
-        for step, count in done.items():
-            self.stdout.write(f"{step}: {count}")
