@@ -273,7 +273,7 @@ def _named(
         if device.podero_id not in named:
             # A list may lag behind, so the device itself has the last word.
             kind = podero.DeviceType(device.device_type)
-            found = client.find_device(user_id, device.podero_id, device_type=kind)
+            found = client.find_device_of_type(user_id, kind, device.podero_id)
             if found is not None:
                 named[found.id] = found
     return named

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,10 +25,15 @@ from onboarding.handoff_keys import algorithm_for
 from onboarding.models import PoderoUser, UsedHandoff
 from onboarding.podero import zones
 
+logger = logging.getLogger(__name__)
+
 MAX_LIFETIME = timedelta(minutes=5)
 CLOCK_TOLERANCE = timedelta(seconds=10)
 MAX_TOKEN_LENGTH = 4096
 REQUIRED_CLAIMS = ("iss", "aud", "iat", "exp", "jti", "sub", "email")
+
+# ISO 3166, two letters.
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 
 Reason = Literal["invalid", "expired", "used", "staff", "not_set_up"]
 
@@ -68,11 +75,14 @@ def accept(*, token: str, now: datetime) -> tuple[PoderoUser, Visitor]:
         visitor = _visitor_at(claims, now=now)
         with transaction.atomic():
             _use_up(claims)
-            return _customer(visitor), visitor
+            customer = _customer(visitor)
     except UnableToEnter as refusal:
         number = claims["sub"]
         refusal.customer_number = number if isinstance(number, str) else ""
         raise
+    if not customer.effective_price_zone:
+        logger.warning("No price zone is known", extra={"customer": customer.reference})
+    return customer, visitor
 
 
 def examine(*, token: str, now: datetime) -> Visitor:
@@ -192,18 +202,18 @@ def _price_zone(claims: Mapping[str, Any]) -> str:
 
     A country that does not tell a zone is kept as it is: then none serves, but the customer is in.
     """
-    named = _text(claims, "price_zone", at_most=16, is_required=False)
-    if named:
-        zone = zones.price_zone_for(named)
-        if zone is None:
-            raise UnableToEnter("invalid", "price_zone")
-        return zone
-    country = _text(claims, "country", at_most=16, is_required=False).upper()
-    if not country:
-        return ""
-    if settings.PODERO_PRICE_ZONE.startswith(f"{country}_"):
-        return settings.PODERO_PRICE_ZONE
-    return zones.price_zone_for(country) or country
+    for name in ("price_zone", "country"):
+        value = _text(claims, name, at_most=16, is_required=False).upper()
+        if not value:
+            continue
+        if settings.PODERO_PRICE_ZONE.startswith(f"{value}_"):
+            return settings.PODERO_PRICE_ZONE
+        if zone := zones.price_zone_for(value):
+            return zone
+        if name == "country" and _COUNTRY.fullmatch(value):
+            return value
+        raise UnableToEnter("invalid", name)
+    return ""
 
 
 def _next_path(claims: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ PATIENCE = timedelta(hours=24)
 ASK_LATER = timedelta(hours=1)
 # Between two looks for what somebody who came back elsewhere may have linked.
 SOONEST, LONGEST = timedelta(minutes=1), timedelta(minutes=15)
-# Where somebody came back, and Podero does not answer for longer than PATIENCE: so rarely, so long.
+# Where Podero does not answer for longer than PATIENCE: so rarely, so long.
 RARELY, LONG_PATIENCE = timedelta(hours=6), timedelta(days=30)
 
 
@@ -198,10 +198,8 @@ def _was_asked_in_vain(attempt: OnboardingSession, now: datetime) -> bool:
 
 
 def _is_waited_for(attempt: OnboardingSession, now: datetime) -> bool:
-    """Whether somebody came back: that they linked nothing, only an answer of Podero's can say."""
-    is_over = attempt.expires_at is None or now >= attempt.expires_at + LONG_PATIENCE
-    came_back_in_vain = attempt.is_return_matched and attempt.state != State.LINKED
-    return not is_over and (attempt.came_back_elsewhere or came_back_in_vain)
+    """For how long: that nothing more was linked, only an answer of Podero's can say."""
+    return attempt.expires_at is not None and now < attempt.expires_at + LONG_PATIENCE
 
 
 def _second_look(attempt: OnboardingSession, now: datetime) -> datetime | None:

@@ -127,7 +127,7 @@ def _ask_for_address(client: podero.PoderoClient, device: Device, token: str) ->
     cancel_url = settings.SITE_URL + reverse("reconnect_cancel", args=[cancel_token_of(token)])
     found = None
     for _link in range(2):
-        found = client.find_device(user_id, device.podero_id, device_type=kind)
+        found = client.find_device_of_type(user_id, kind, device.podero_id)
         cue = renewal.cue_of(client, found) if found else None
         if found is None or cue is None:
             break

@@ -88,7 +88,7 @@ def cue_of(client: podero.PoderoClient, found: podero.Device) -> podero.Cue | No
 
 def _read(client: podero.PoderoClient, device: Device, user_id: UUID) -> podero.Device | None:
     kind = podero.DeviceType(device.device_type)
-    return client.find_device(user_id, device.podero_id, device_type=kind)
+    return client.find_device_of_type(user_id, kind, device.podero_id)
 
 
 def _newcomers(reconnection: Reconnection, listed: list[podero.Device]) -> tuple[Newcomer, ...]:

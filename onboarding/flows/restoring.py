@@ -7,68 +7,114 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from onboarding import podero
+from onboarding.flows import failures
 
-_REFUSALS = (podero.NotFound, podero.Forbidden, podero.Refused)
 # What may have been told to charge at once.
 _CHARGED = (podero.DeviceType.EV, podero.DeviceType.WB)
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How many devices there were, all of them off now, and what Podero would not remove."""
+    """How many devices Podero has listed, and what it has not done: `on` are still steered, `left`
+    are not removed, and of the kinds that are `not_listed` nothing is known."""
 
     devices: int
-    devices_left: int
+    on: int
+    left: int
+    not_listed: tuple[podero.DeviceType, ...]
     is_user_left: bool
+
+    @property
+    def is_all(self) -> bool:
+        return not (self.left or self.not_listed or self.is_user_left)
 
 
 def end_unrecorded(*, client: podero.PoderoClient, customer_number: str) -> Ended | None:
     """Switch off and remove all that Podero has under a customer number; None when it has nothing.
 
-    For a time in which nothing else runs, since no row says that it is under way. Repeatable:
-    raises podero.PoderoError where Podero has not answered, or has not switched off.
+    One device that it does not switch off keeps no other, but the user, without whom it could never
+    be. For a time in which nothing else runs, since no row says that it is under way. Repeatable:
+    raises podero.PoderoError where Podero has not answered.
     """
-    user = None
+    user_id = _find_user(client, customer_number)
+    if user_id is None:
+        return None
+    listed = {kind: _listed(client, user_id, kind) for kind in podero.DeviceType}
+    devices = [device for found in listed.values() for device in found or ()]
+    on = [device for device in devices if not _is_off(client, user_id, device)]
+    left = [device for device in devices if not _is_removed(client, user_id, device)]
+    not_listed = tuple(kind for kind, found in listed.items() if found is None)
+    is_user_left = bool(on or not_listed) or not _is_user_removed(client, user_id, customer_number)
+    return Ended(len(devices), len(on), len(left), not_listed, is_user_left)
+
+
+def _find_user(client: podero.PoderoClient, customer_number: str) -> UUID | None:
     # One answer that there is nobody may be a mistake.
     for _ in range(2):
-        user = user or client.find_user_by_external_id(customer_number)
-    if user is None:
-        return None
-    devices = _devices_of(client, user.id)
-    for device in devices:
-        _switch_off(client, user.id, device)
-    left = [device for device in devices if not _is_removed(client, user.id, device)]
+        if user := client.find_user_by_external_id(customer_number):
+            return user.id
+    return None
+
+
+def _listed(
+    client: podero.PoderoClient, user_id: UUID, kind: podero.DeviceType
+) -> list[podero.Device] | None:
+    """None where Podero does not tell; none where it says twice that there is no such collection."""
+    for _ in range(2):
+        try:
+            found = client.list_devices_of_type(user_id, kind)
+        except podero.PoderoError as error:
+            _go_on_if_answered(error)
+            is_none = isinstance(error, podero.NotFound)
+        else:
+            return [device for device in found if device.owner_id in (None, user_id)]
+    return [] if is_none else None
+
+
+def _is_off(client: podero.PoderoClient, user_id: UUID, device: podero.Device) -> bool:
+    kind = device.device_type
+    if kind in _CHARGED:
+        with suppress(podero.NotFound, podero.Forbidden, podero.Refused):
+            client.stop_boost(user_id, kind, device.id)
     try:
-        client.delete_user(user.id)
-    except _REFUSALS:
-        found = client.find_user_by_external_id(customer_number)
-        return Ended(len(devices), len(left), is_user_left=found is not None)
-    return Ended(len(devices), len(left), is_user_left=False)
-
-
-def _devices_of(client: podero.PoderoClient, user_id: UUID) -> list[podero.Device]:
-    # One refusal may be a mistake; a collection that Podero never lets us list is not waited for.
-    with suppress(*_REFUSALS):
-        return client.list_devices(user_id, is_last_word=True)
-    return client.list_devices(user_id)
-
-
-def _switch_off(client: podero.PoderoClient, user_id: UUID, device: podero.Device) -> None:
-    if device.device_type in _CHARGED:
-        with suppress(*_REFUSALS):
-            client.stop_boost(user_id, device.device_type, device.id)
-    after = client.update_device(
-        user_id, device.device_type, device.id, is_smart_optimization_active=False
-    )
-    if after.is_smart_optimization_active:
-        raise podero.UnexpectedReply("update_device", field="is_smart_optimization_active")
+        after = client.update_device(user_id, kind, device.id, is_smart_optimization_active=False)
+    except podero.PoderoError as error:
+        was_off = device.is_smart_optimization_active is False
+        return _is_gone(client, user_id, device, error) or was_off
+    return not after.is_smart_optimization_active
 
 
 def _is_removed(client: podero.PoderoClient, user_id: UUID, device: podero.Device) -> bool:
     try:
         client.delete_device(user_id, device.device_type, device.id)
-    except podero.NotFound:
-        return client.find_device(user_id, device.id, device_type=device.device_type) is None
-    except (podero.Forbidden, podero.Refused):
-        return False
+    except podero.PoderoError as error:
+        return _is_gone(client, user_id, device, error)
     return True
+
+
+def _is_gone(
+    client: podero.PoderoClient, user_id: UUID, device: podero.Device, said: podero.PoderoError
+) -> bool:
+    """Whether what Podero has `said` is that it has no such device, and it has not."""
+    _go_on_if_answered(said)
+    if not isinstance(said, podero.NotFound):
+        return False
+    try:
+        return client.find_device_of_type(user_id, device.device_type, device.id) is None
+    except podero.PoderoError as error:
+        _go_on_if_answered(error)
+        return False
+
+
+def _is_user_removed(client: podero.PoderoClient, user_id: UUID, customer_number: str) -> bool:
+    try:
+        client.delete_user(user_id)
+    except podero.PoderoError as error:
+        _go_on_if_answered(error)
+        return isinstance(error, podero.NotFound) and _find_user(client, customer_number) is None
+    return True
+
+
+def _go_on_if_answered(error: podero.PoderoError) -> None:
+    if not failures.is_answer(error):
+        raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from onboarding.podero.calls import Calls, read
@@ -21,22 +22,18 @@ class DeviceCalls:
     def list_devices(self, user_id: UUID, *, is_last_word: bool = False) -> list[Device]:
         """Return all devices of a user that are not deleted, from all four collections.
 
-        Four calls. A collection that Podero refuses to list counts as empty, because not all of
-        them are documented; raises the refusal when there is no other answer, or when there is
-        no device and the caller takes that for the `is_last_word`. What is named as another
-        user's is left out.
+        A call for each, and another for each that Podero refuses to list: one refusal may be a
+        mistake. A collection that it refuses again counts as empty, because not all of them are
+        documented; raises the refusal when none has answered, or when there is no device and the
+        caller takes that for the `is_last_word`. What is named as another user's is left out.
         """
-        found: list[Device] = []
-        refusal: NotFound | Forbidden | Refused | None = None
-        answers = 0
-        for device_type in DeviceType:
-            try:
-                found += self._listed("list_devices", user_id, device_type)
-                answers += 1
-            except (NotFound, Forbidden, Refused) as error:
-                refusal = error
-        if refusal is not None and (answers == 0 or (is_last_word and not found)):
-            raise refusal
+        found, refusals = self._listed_in(user_id, DeviceType)
+        is_any_answered = len(refusals) < len(DeviceType)
+        if is_any_answered:
+            missed, refusals = self._listed_in(user_id, refusals)
+            found += missed
+        if refusals and (not is_any_answered or (is_last_word and not found)):
+            raise refusals.popitem()[1]
         return [device for device in found if device.owner_id in (None, user_id)]
 
     def list_devices_of_type(self, user_id: UUID, device_type: DeviceType) -> list[Device]:
@@ -66,11 +63,20 @@ class DeviceCalls:
             except (Forbidden, Refused) as error:
                 refusal = error
                 continue
-            if not device.is_deleted and device.owner_id in (None, user_id):
-                return device
+            return _if_theirs(device, user_id)
         if refusal is not None:
             raise refusal
         return None
+
+    def find_device_of_type(
+        self, user_id: UUID, device_type: DeviceType, device_id: UUID
+    ) -> Device | None:
+        """Return the user's device with this id, whose type is known; None as `find_device` does."""
+        try:
+            device = self._detail("find_device", user_id, device_type, device_id)
+        except NotFound:
+            return None
+        return _if_theirs(device, user_id)
 
     def update_device(
         self,
@@ -126,6 +132,19 @@ class DeviceCalls:
         path = self._calls.device_path(user_id, device_type, device_id)
         self._calls.send("delete_device", "DELETE", path)
 
+    def _listed_in(
+        self, user_id: UUID, device_types: Iterable[DeviceType]
+    ) -> tuple[list[Device], dict[DeviceType, NotFound | Forbidden | Refused]]:
+        """What these collections hold, and the refusals of those that Podero does not list."""
+        found: list[Device] = []
+        refusals: dict[DeviceType, NotFound | Forbidden | Refused] = {}
+        for device_type in device_types:
+            try:
+                found += self._listed("list_devices", user_id, device_type)
+            except (NotFound, Forbidden, Refused) as error:
+                refusals[device_type] = error
+        return found, refusals
+
     def _listed(self, endpoint: str, user_id: UUID, device_type: DeviceType) -> list[Device]:
         reply = self._calls.send(endpoint, "GET", self._calls.collection_path(user_id, device_type))
         devices = read(reply, lambda body: devices_from(body, device_type))
@@ -143,6 +162,11 @@ class DeviceCalls:
         path = self._calls.device_path(user_id, device_type, device_id)
         reply = self._calls.send(endpoint, "GET", path, is_write=is_write)
         return _checked(reply, device_type, device_id)
+
+
+def _if_theirs(device: Device, user_id: UUID) -> Device | None:
+    is_theirs = not device.is_deleted and device.owner_id in (None, user_id)
+    return device if is_theirs else None
 
 
 def _checked(reply: Reply, device_type: DeviceType, device_id: UUID) -> Device:

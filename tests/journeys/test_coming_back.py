@@ -383,6 +383,24 @@ def test_look_up_in_vain_ends_once_podero_was_away_often_and_long_enough(
     assert (attempt.state, attempt.failure_code) == ("expired", "podero_unreachable")
 
 
+def test_attempt_that_ended_unasked_is_linked_once_podero_answers(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("*", "http_503", count=-1)
+    later = timezone.now() + timedelta(days=7)
+    for hour in range(6):
+        let_the_breaker_rest()
+        sweep(client=podero_client(), now=later + timedelta(hours=hour))
+    assert customer.attempt.state == "expired"
+    simulator.control.clear_faults()
+    let_the_breaker_rest()
+
+    sweep(client=podero_client(), now=later + timedelta(days=1))
+
+    assert customer.attempt.state == "linked"
+    assert not Device.objects.get().is_confirmed
+
+
 def test_form_that_was_never_opened_expires(
     customer: Customer, simulator: RunningSimulator
 ) -> None:

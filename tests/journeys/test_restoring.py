@@ -19,6 +19,8 @@ def number(customer: Customer, simulator: RunningSimulator) -> str:
     customer.opt_in(device_type="ev")
     simulator.control.complete(str(customer.attempt.podero_id))
     link_a_device(customer, simulator)
+    for each in simulator.control.state()["devices"]:
+        simulator.control.set_device(each["id"], is_smart_optimization_active=True)
     number = customer.podero_user.external_user_id
     call_command("flush", interactive=False, verbosity=0)
     return number
@@ -44,11 +46,9 @@ def test_all_that_podero_has_of_them_is_ended(
 ) -> None:
     assert (True, True) in devices_of(simulator)
 
-    end(number)
+    end(f" {number}\r")
 
-    assert (
-        "devices switched off: 2, of these not removed: 0; user removed" in capsys.readouterr().out
-    )
+    assert "switched off and removed: devices: 2, and the user" in capsys.readouterr().out
     assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
     assert PoderoUser.objects.count() == 0
     end(number)
@@ -56,16 +56,69 @@ def test_all_that_podero_has_of_them_is_ended(
 
 
 def test_what_podero_will_not_remove_is_off_all_the_same_and_told(
-    number: str, simulator: RunningSimulator, capsys: pytest.CaptureFixture[str]
+    number: str, simulator: RunningSimulator
 ) -> None:
     simulator.control.arm("delete_device", "http_403", count=-1)
     simulator.control.arm("delete_user", "http_403", count=-1)
 
+    with pytest.raises(CommandError, match="still on: 0, not removed: 2; the user was not removed"):
+        end(number)
+
+    assert not any(is_steered for is_steered, _is_there in devices_of(simulator))
+
+
+@pytest.mark.parametrize("answer", ["http_403", "http_404", "http_409", "http_422"])
+def test_device_that_is_not_switched_off_keeps_no_other_but_the_user(
+    number: str, simulator: RunningSimulator, answer: str
+) -> None:
+    simulator.control.arm("update_device", answer, count=1)
+    simulator.control.arm("delete_device", "http_403", count=1)
+
+    with pytest.raises(CommandError, match="still on: 1, not removed: 1; the user was not removed"):
+        end(number)
+
+    assert sorted(devices_of(simulator)) == [(False, False), (True, True)]
+    end(number)
+    assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
+
+
+@pytest.mark.parametrize("answer", ["http_403", "http_404", "http_422"])
+def test_collection_that_is_refused_once_is_not_taken_for_empty(
+    number: str, simulator: RunningSimulator, answer: str
+) -> None:
+    simulator.control.arm("list_devices", answer, count=1)
+
     end(number)
 
-    told = capsys.readouterr().out
-    assert "devices switched off: 2, of these not removed: 2; user not removed" in told
-    assert not any(is_steered for is_steered, _is_there in devices_of(simulator))
+    assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
+
+
+def test_user_stays_while_podero_does_not_say_what_they_have(
+    number: str, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("list_devices", "http_403", count=2)
+
+    with pytest.raises(
+        CommandError, match="not listed: electric-vehicles; the user was not removed"
+    ):
+        end(number)
+
+    end(number)
+    assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
+
+
+def test_collection_that_there_is_not_holds_up_nothing(
+    number: str, simulator: RunningSimulator
+) -> None:
+    simulator.control.arm("list_devices", "http_404", count=8)
+
+    end(number)
+
+
+@pytest.mark.parametrize("number", ["", "  ", "47\x0011"])
+def test_number_that_is_none_is_refused(number: str) -> None:
+    with pytest.raises(CommandError, match="--customer: expected a customer number"):
+        end(number)
 
 
 @pytest.mark.parametrize("endpoint", ["find_user", "list_devices", "update_device"])

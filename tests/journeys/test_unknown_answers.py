@@ -18,6 +18,7 @@ from onboarding.clients import podero_client
 from onboarding.flows import returning
 from onboarding.flows.sweep import sweep
 from onboarding.models import Device, OnboardingSession
+from onboarding.podero.calls import Calls
 from tests.factories import make_customer
 from tests.journeys.customer import Customer
 from tests.journeys.test_leaving import is_steered, leave, link_a_device
@@ -199,7 +200,7 @@ def test_made_up_device_that_is_refused_in_an_odd_way_is_no_obstacle(
 
 @pytest.mark.parametrize("fault", ["http_400", "http_403", "http_404", "http_409", "http_422"])
 @pytest.mark.parametrize("skip", [0, 1, 2, 3])
-def test_collection_that_podero_refuses_to_list_hides_no_other(
+def test_collection_that_podero_refuses_to_list_hides_none(
     customer: Customer, simulator: RunningSimulator, fault: str, skip: int
 ) -> None:
     customer.opt_in(device_type="hp")
@@ -209,8 +210,7 @@ def test_collection_that_podero_refuses_to_list_hides_no_other(
 
     customer.go(success_address(simulator, customer.attempt))
 
-    is_its_own_refused = skip == list(podero.DeviceType).index(podero.DeviceType.HP)
-    assert customer.attempt.state == ("returned" if is_its_own_refused else "linked")
+    assert customer.attempt.state == "linked"
 
 
 @pytest.mark.parametrize("fault", ["http_400", "http_403", "http_404", "http_422"])
@@ -474,23 +474,33 @@ def devices_page(customer: Customer) -> str:
     return str(customer.browser.get(reverse("devices")).content.decode())
 
 
-@pytest.mark.parametrize("is_lasting", [False, True])
+@pytest.mark.parametrize(("refusals", "state"), [(2, "linked"), (4, "expired")])
 def test_attempt_does_not_run_out_on_one_answer_with_a_gap(
-    customer: Customer, simulator: RunningSimulator, is_lasting: bool
+    customer: Customer,
+    simulator: RunningSimulator,
+    monkeypatch: pytest.MonkeyPatch,
+    refusals: int,
+    state: str,
 ) -> None:
+    """Each look asks a second time for what it was refused."""
     simulator.control.settings(object_id_filled=False)
-    customer.opt_in()
+    customer.opt_in(device_type="ev")
     simulator.control.complete(str(customer.attempt.podero_id))
     expires_at = customer.attempt.expires_at
     assert expires_at is not None
     OnboardingSession.objects.update(next_try_at=expires_at)
-    # Cars are listed first.
-    simulator.control.arm("list_devices", "http_403", count=1)
+    collection, left = Calls.collection_path, [None] * refusals
+
+    def refuse_cars(calls: Any, user_id: uuid.UUID, kind: podero.DeviceType) -> str:
+        if kind == podero.DeviceType.EV and left:
+            left.pop()
+            raise podero.Forbidden("list_devices", status=403)
+        return collection(calls, user_id, kind)
+
+    monkeypatch.setattr(Calls, "collection_path", refuse_cars)
 
     sweep(client=podero_client(), now=expires_at)
     assert customer.attempt.state == "open"
-    if is_lasting:
-        simulator.control.arm("list_devices", "http_403", count=1)
     sweep(client=podero_client(), now=expires_at + timedelta(minutes=5))
 
-    assert customer.attempt.state == ("expired" if is_lasting else "linked")
+    assert customer.attempt.state == state

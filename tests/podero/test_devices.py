@@ -130,6 +130,29 @@ def test_device_is_found_whatever_the_other_collections_say_to_its_id(
     assert found.device_type == DeviceType.WB
 
 
+def test_device_that_was_deleted_is_not_looked_for_elsewhere(
+    client: podero.PoderoClient, api: responses.RequestsMock
+) -> None:
+    api.get(URLS[DeviceType.EV], json=DELETED)
+
+    assert client.find_device(values.USER_ID, values.DEVICE_ID) is None
+    assert len(api.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "is_found"),
+    [(values.DEVICE_BODY, True), (DELETED, False), (FOREIGN, False), (None, False)],
+)
+def test_device_whose_type_is_known_is_asked_for_there_only(
+    body: Any, is_found: bool, client: podero.PoderoClient, api: responses.RequestsMock
+) -> None:
+    api.get(URLS[DeviceType.WB], json=body, status=200 if body else 404)
+
+    found = client.find_device_of_type(values.USER_ID, DeviceType.WB, values.DEVICE_ID)
+
+    assert (found is not None) == is_found
+
+
 @pytest.mark.parametrize(
     ("status", "error"), [(403, podero.Forbidden), (405, podero.Refused), (422, podero.Refused)]
 )
@@ -151,8 +174,8 @@ def test_device_that_is_nowhere_deleted_or_anothers_is_not_found(
     body: Any, client: podero.PoderoClient, api: responses.RequestsMock
 ) -> None:
     for kind in DeviceType:
-        is_there = body is not None and kind == DeviceType.HP
-        api.get(URLS[kind], json=body, status=200 if is_there else 404)
+        is_last = body is not None and kind == DeviceType.WB
+        api.get(URLS[kind], json=body, status=200 if is_last else 404)
 
     assert client.find_device(values.USER_ID, values.DEVICE_ID) is None
 

@@ -18,7 +18,7 @@ ANSWERED_404 = (
     "delete_device",
     "delete_user",
 )
-# Four collections, each of which may be refused: see test_listing_devices.py.
+# Four collections, each of which may be refused: see test_listing_devices.py and test_devices.py.
 REFUSED_ONE_BY_ONE = (400, 403, 409, 422)
 STATUSES = [
     (401, podero.Unauthorized, "unauthorized"),
@@ -45,7 +45,7 @@ BAD_BODIES = [b"", b"<html>", b"null", b'"x"', b"{", b"[7]", b'{"id": 7}']
         for row in STATUSES
         if not (row[0] == 404 and endpoint in ANSWERED_404)
         and not (row[0] == 409 and endpoint == "start_boost")
-        and not (row[0] in REFUSED_ONE_BY_ONE and endpoint == "list_devices")
+        and not (row[0] in REFUSED_ONE_BY_ONE and endpoint in ("list_devices", "find_device"))
     ],
 )
 def test_status_becomes_the_error_to_react_to(

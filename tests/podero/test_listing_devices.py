@@ -72,7 +72,22 @@ def test_collection_that_is_refused_counts_as_empty(
     assert [(device.id, device.device_type) for device in devices] == [
         (values.DEVICE_ID, answering)
     ]
-    assert len(api.calls) == len(COLLECTIONS)
+    assert len(api.calls) == len(COLLECTIONS) + 1
+
+
+@pytest.mark.parametrize("refused", DeviceType)
+@pytest.mark.parametrize("status", [status for status, _error in REFUSALS])
+def test_collection_that_is_refused_once_is_not_taken_for_empty(
+    status: int, refused: DeviceType, client: podero.PoderoClient, api: responses.RequestsMock
+) -> None:
+    for kind, url in COLLECTIONS.items():
+        if kind == refused:
+            api.get(url, status=status)
+        api.get(url, json=[values.DEVICE_BODY] if kind == refused else [])
+
+    devices = client.list_devices(values.USER_ID)
+
+    assert [(device.id, device.device_type) for device in devices] == [(values.DEVICE_ID, refused)]
 
 
 @pytest.mark.parametrize("status", [status for status, _error in REFUSALS])
@@ -105,6 +120,7 @@ def test_refusal_of_all_collections_is_raised(
     assert type(error) is error_class
     assert (error.endpoint, error.status) == ("list_devices", status)
     assert not error.is_retryable
+    assert len(api.calls) == len(COLLECTIONS)
 
 
 @pytest.mark.parametrize(

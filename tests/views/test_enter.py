@@ -124,6 +124,14 @@ def test_country_that_tells_no_zone_keeps_nobody_out(
     assert client.get("/optimize/leave/").status_code in (200, 302)
 
 
+def test_country_in_place_of_a_zone_is_the_installations(client: Client, settings: Any) -> None:
+    settings.PODERO_PRICE_ZONE = "SE_3"
+
+    enter(client, token(price_zone="SE"))
+
+    assert PoderoUser.objects.get().price_zone == "SE_3"
+
+
 def test_second_visit_finds_the_same_customer_and_takes_over_a_new_email(client: Client) -> None:
     enter(client, token())
 
@@ -184,6 +192,8 @@ def test_signing_in_starts_a_fresh_session(client: Client) -> None:
         pytest.param(lambda: token(email="nobody"), id="no e-mail address"),
         pytest.param(lambda: token(email="a@example.com\nBcc: b@example.com"), id="two e-mails"),
         pytest.param(lambda: token(price_zone="XX"), id="unknown zone"),
+        pytest.param(lambda: token(country="Deutschland"), id="country by its name"),
+        pytest.param(lambda: token(country="ß" * 16), id="country that grows"),
         pytest.param(lambda: token(next="https://evil.example/"), id="next leads away"),
         pytest.param(lambda: token(next="//evil.example/optimize/"), id="next without scheme"),
         pytest.param(lambda: token(next="/optimize/\\evil"), id="next with a backslash"),

@@ -21,22 +21,27 @@ class Command(BaseCommand):
         parser.add_argument("--customer", required=True, help="the retailer's customer number")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        number = options["customer"]
+        number = options["customer"].strip()
+        if not number or not number.isprintable():
+            raise CommandError("--customer: expected a customer number")
         living = Consent.objects.filter(withdrawn_at=None)
         if living.filter(podero_user__external_user_id=number).exists():
             raise CommandError("the customer has agreed to it: withdraw_customer ends that")
         try:
             ended = end_unrecorded(client=podero_client(), customer_number=number)
         except podero.PoderoError as error:
-            raise CommandError(f"Podero has not done it ({error}): run this again") from error
-        self.stdout.write(_told(ended))
+            raise CommandError(f"Podero has not answered ({error}): run this again") from error
+        if ended is None:
+            self.stdout.write("Podero has no user with this number")
+        elif ended.is_all:
+            self.stdout.write(f"switched off and removed: devices: {ended.devices}, and the user")
+        else:
+            raise CommandError(f"{_left(ended)}: run this again, then ask Podero")
 
 
-def _told(ended: Ended | None) -> str:
-    if ended is None:
-        return "Podero has no user with this number"
-    user = "not removed" if ended.is_user_left else "removed"
-    return (
-        f"devices switched off: {ended.devices}, of these not removed: {ended.devices_left}; "
-        f"user {user}"
-    )
+def _left(ended: Ended) -> str:
+    told = [f"of {ended.devices} devices, still on: {ended.on}, not removed: {ended.left}"]
+    if ended.not_listed:
+        told.append(f"not listed: {', '.join(kind.collection for kind in ended.not_listed)}")
+    told.append(f"the user was {'not ' if ended.is_user_left else ''}removed")
+    return "; ".join(told)
