@@ -6,16 +6,21 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, schedule
 from onboarding.log_context import lines_name
-from onboarding.models import InvalidTransition, OnboardingSession
+from onboarding.models import InvalidTransition, OnboardingSession, SessionEvent
 from onboarding.models.attempts import LATE
 from onboarding.models.claims import CLAIMED_SECONDS
 from onboarding.states import Actor, Event, FailureCode, State
 
 logger = logging.getLogger(__name__)
+
+# Failed checks that were no answer, and those that were a refusal.
+_UNANSWERED = Q(failure_code__in=(FailureCode.UNREACHABLE, FailureCode.BUSY)) | Q(podero_status=401)
+_REFUSED = Q(podero_status__range=(400, 499)) & ~Q(podero_status__in=(401, 429))
 
 # Podero could not be asked this often after the form ran out, and until so long after it: end the
 # attempt all the same. Time alone is no reason: it may have been us who were away.
@@ -110,7 +115,7 @@ def _record_check_failed(
     with transaction.atomic():
         attempt.hold_return()
         is_in_vain = _was_asked_in_vain(attempt, now)
-        is_over = is_in_vain and not _is_waited_for(attempt, now)
+        is_over = is_in_vain and not _is_waited_for(attempt, error, now)
         when = None if is_over else _next_check(attempt, error, is_in_vain=is_in_vain, now=now)
         if is_over or (is_in_vain and attempt.state == State.OPEN):
             _end(attempt, FailureCode.UNREACHABLE, now=now, next_try_at=when)
@@ -146,9 +151,18 @@ def _end(
     now: datetime,
     next_try_at: datetime | None = None,
 ) -> None:
-    """Nothing is expected any more: expire what is still open, leave the rest as it ended."""
+    """Nothing is expected any more: expire what is still open, leave the rest as it ended.
+
+    What had ended without an answer has one now.
+    """
     if attempt.state != State.OPEN:
-        attempt.release(next_try_at=next_try_at)
+        is_known_now = (attempt.failure_code, code) == (
+            FailureCode.UNREACHABLE,
+            FailureCode.RAN_OUT,
+        )
+        also = {"failure_code": code} if is_known_now and attempt.state == State.EXPIRED else {}
+        if attempt.release(next_try_at=next_try_at, **also) and also:
+            attempt.note(Event.NOTHING_FOUND, at=now, actor=Actor.SYSTEM)
         return
     try:
         attempt.mark_expired(failure_code=code, at=now, next_try_at=next_try_at)
@@ -180,26 +194,38 @@ def _may_yet_show(attempt: OnboardingSession, now: datetime) -> bool:
 
 
 def _is_first_look_after_the_end(attempt: OnboardingSession, now: datetime) -> bool:
-    """Whether an answer with a gap is worth a second question before the attempt expires.
+    """Whether an answer with a gap is worth a second question before nothing is expected any more.
 
     Not a third: a collection may be closed to the retailer for good.
     """
-    if attempt.state != State.OPEN or attempt.expires_at is None or now < attempt.expires_at:
+    is_over = attempt.expires_at is not None and now >= attempt.expires_at
+    if attempt.state == State.LINKED or not is_over:
         return False
-    asked = attempt.events.filter(event=Event.CHECK_FAILED, at__gte=attempt.expires_at)
-    return not asked.exists()
+    return not _failed_since_the_end(attempt).filter(_REFUSED).exists()
 
 
 def _was_asked_in_vain(attempt: OnboardingSession, now: datetime) -> bool:
     if attempt.expires_at is None or now < attempt.expires_at + PATIENCE:
         return False
-    failed = attempt.events.filter(event=Event.CHECK_FAILED, at__gte=attempt.expires_at)
-    return failed.count() + 1 >= FAILED_CHECKS
+    return _failed_since_the_end(attempt).count() + 1 >= FAILED_CHECKS
 
 
-def _is_waited_for(attempt: OnboardingSession, now: datetime) -> bool:
-    """For how long: that nothing more was linked, only an answer of Podero's can say."""
-    return attempt.expires_at is not None and now < attempt.expires_at + LONG_PATIENCE
+def _failed_since_the_end(attempt: OnboardingSession) -> QuerySet[SessionEvent]:
+    """Looks after the form's end that failed."""
+    return attempt.events.filter(event=Event.CHECK_FAILED, at__gte=attempt.expires_at)
+
+
+def _is_waited_for(attempt: OnboardingSession, error: podero.PoderoError, now: datetime) -> bool:
+    """That nothing more was linked, only an answer of Podero's can say.
+
+    Where nobody came back, one that it gives again and again, but that helps nobody, will do.
+    """
+    if attempt.expires_at is None or now >= attempt.expires_at + LONG_PATIENCE:
+        return False
+    came_back_in_vain = attempt.is_return_matched and attempt.state != State.LINKED
+    unanswered = _failed_since_the_end(attempt).filter(_UNANSWERED)
+    is_answered = failures.is_answer(error) and not unanswered.exists()
+    return attempt.came_back_elsewhere or came_back_in_vain or not is_answered
 
 
 def _second_look(attempt: OnboardingSession, now: datetime) -> datetime | None:

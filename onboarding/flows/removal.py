@@ -22,7 +22,7 @@ from onboarding.flows import charging, devices, failures, keeping, schedule
 from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import ChargeWish, Consent, Device, OnboardingSession, PoderoUser
-from onboarding.models.claims import CLAIM_LIFETIME
+from onboarding.models.claims import CLAIM_LIFETIME, CLAIMED_SECONDS
 from onboarding.models.devices import SURELY_OFF, DeviceQuerySet
 from onboarding.models.podero_users import PoderoUserQuerySet
 from onboarding.states import Actor, Event, FailureCode
@@ -169,10 +169,11 @@ def remove_customer(*, client: podero.PoderoClient, customer: PoderoUser, now: d
                 customer.record_podero_id(found_id)
                 return remove_customer(client=client, customer=customer, now=now)
         elif user_id is not None:
-            if _undo_what_turned_up(client, customer, user_id, now=now):
-                customer.release()
-                return True
-            _delete_user(client, customer, user_id)
+            with podero.within(CLAIMED_SECONDS):
+                if _undo_what_turned_up(client, customer, user_id, now=now):
+                    customer.release()
+                    return True
+                _delete_user(client, customer, user_id)
     except podero.PoderoError as error:
         _record_customer_not_removed(customer, error, now=now)
         return failures.is_answer(error)
@@ -263,9 +264,9 @@ def _undo_what_turned_up(
 ) -> bool:
     listed: list[podero.Device] = []
     # One refusal may be a mistake; a collection that Podero never lets us list is not waited for.
-    for is_first in (True, False):
+    for _ in range(2):
         with suppress(podero.NotFound, podero.Forbidden, podero.Refused):
-            listed = client.list_devices(user_id, is_last_word=is_first)
+            listed = client.list_devices(user_id)
             break
     known = set(Device.objects.for_customer(customer).values_list("podero_id", flat=True))
     # One that was removed and is still listed is let be, unless it is steered.

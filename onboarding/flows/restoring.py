@@ -25,27 +25,35 @@ class Ended:
     is_user_left: bool
 
     @property
-    def is_all(self) -> bool:
-        return not (self.left or self.not_listed or self.is_user_left)
+    def has_no_devices_left(self) -> bool:
+        return not (self.on or self.left or self.not_listed)
 
 
-def end_unrecorded(*, client: podero.PoderoClient, customer_number: str) -> Ended | None:
-    """Switch off and remove all that Podero has under a customer number; None when it has nothing.
+def end_unrecorded(
+    *, client: podero.PoderoClient, customer_number: str, is_user_to_go: bool
+) -> Ended | None:
+    """Switch off and remove the devices that Podero has under a customer number; None when it knows
+    no such user.
 
-    One device that it does not switch off keeps no other, but the user, without whom it could never
-    be. For a time in which nothing else runs, since no row says that it is under way. Repeatable:
+    One device that it does not switch off keeps no other. The user is to go last, once no form can
+    bring a device any more, and stays where one is left: without the user nobody could switch it
+    off. For a time in which nothing else runs, since no row says that it is under way. Repeatable:
     raises podero.PoderoError where Podero has not answered.
     """
     user_id = _find_user(client, customer_number)
     if user_id is None:
         return None
-    listed = {kind: _listed(client, user_id, kind) for kind in podero.DeviceType}
-    devices = [device for found in listed.values() for device in found or ()]
-    on = [device for device in devices if not _is_off(client, user_id, device)]
-    left = [device for device in devices if not _is_removed(client, user_id, device)]
-    not_listed = tuple(kind for kind, found in listed.items() if found is None)
-    is_user_left = bool(on or not_listed) or not _is_user_removed(client, user_id, customer_number)
-    return Ended(len(devices), len(on), len(left), not_listed, is_user_left)
+    listed, not_listed = _listed(client, user_id)
+    on = [device for device in listed if not _is_off(client, user_id, device)]
+    left = [device for device in listed if not _is_removed(client, user_id, device)]
+    stays = not is_user_to_go or bool(on or left or not_listed)
+    return Ended(
+        devices=len(listed),
+        on=len(on),
+        left=len(left),
+        not_listed=not_listed,
+        is_user_left=stays or not _is_user_removed(client, user_id, customer_number),
+    )
 
 
 def _find_user(client: podero.PoderoClient, customer_number: str) -> UUID | None:
@@ -57,18 +65,34 @@ def _find_user(client: podero.PoderoClient, customer_number: str) -> UUID | None
 
 
 def _listed(
-    client: podero.PoderoClient, user_id: UUID, kind: podero.DeviceType
-) -> list[podero.Device] | None:
-    """None where Podero does not tell; none where it says twice that there is no such collection."""
-    for _ in range(2):
-        try:
-            found = client.list_devices_of_type(user_id, kind)
-        except podero.PoderoError as error:
-            _go_on_if_answered(error)
-            is_none = isinstance(error, podero.NotFound)
-        else:
-            return [device for device in found if device.owner_id in (None, user_id)]
-    return [] if is_none else None
+    client: podero.PoderoClient, user_id: UUID
+) -> tuple[list[podero.Device], tuple[podero.DeviceType, ...]]:
+    """The devices, and the kinds of which Podero does not tell whether there are any.
+
+    Of a kind of which it says twice that there is no such collection there is none, but not of all.
+    """
+    found: list[podero.Device] = []
+    said: dict[podero.DeviceType, list[podero.PoderoError]] = {
+        kind: [] for kind in podero.DeviceType
+    }
+    for kind, errors in said.items():
+        for _ in range(2):
+            try:
+                found += client.list_devices_of_type(user_id, kind)
+            except podero.PoderoError as error:
+                _go_on_if_answered(error)
+                errors.append(error)
+            else:
+                errors.clear()
+                break
+    are_all_refused = all(said.values())
+    not_listed = tuple(
+        kind
+        for kind, errors in said.items()
+        if any(not isinstance(error, podero.NotFound) for error in errors)
+        or (errors and are_all_refused)
+    )
+    return [device for device in found if device.owner_id in (None, user_id)], not_listed
 
 
 def _is_off(client: podero.PoderoClient, user_id: UUID, device: podero.Device) -> bool:

@@ -12,7 +12,7 @@ from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, proof, schedule
 from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession, PoderoUser
-from onboarding.models.claims import MOVES_AT_ONCE
+from onboarding.models.claims import CLAIMED_SECONDS, MOVES_AT_ONCE
 from onboarding.states import Actor, Event, FailureCode, State, sources_of
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,8 @@ def verify_return(
     if attempt.state != State.RETURNED or not attempt.claim(now=now):
         return True
     try:
-        findings = discovery.find_devices(client=client, attempt=attempt)
+        with podero.within(CLAIMED_SECONDS):
+            findings = discovery.find_devices(client=client, attempt=attempt)
     except podero.PoderoError as error:
         _record_check_failed(attempt, error, now=now)
         return failures.is_answer(error)

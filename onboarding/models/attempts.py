@@ -100,9 +100,8 @@ class OnboardingSessionQuerySet(models.QuerySet["OnboardingSession"]):
         return self.filter(foreign_return_at__isnull=False, is_return_matched=False)
 
     def that_are_waited_for(self) -> OnboardingSessionQuerySet:
-        """Those that somebody came back with, and of which Podero is still to say what they brought."""
-        came_back = Q(is_return_matched=True) | Q(foreign_return_at__isnull=False)
-        waiting = self.filter(came_back, podero_id__isnull=False, next_try_at__isnull=False)
+        """Those of which Podero is still to say what they brought."""
+        waiting = self.filter(podero_id__isnull=False, next_try_at__isnull=False)
         return waiting.exclude(state=State.LINKED)
 
     def that_brought_it_elsewhere(self) -> OnboardingSessionQuerySet:

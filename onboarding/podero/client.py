@@ -30,8 +30,8 @@ class PoderoClient(UserCalls, SessionCalls, DeviceCalls, CueCalls, BoostCalls, S
     gate: asked before and told after each HTTP exchange; see `gates.py`.
     request_id: names the request that a call is made for, sent as X-Request-ID.
 
-    Every method waits at most `timeouts.total_seconds` per endpoint it asks (`list_devices` and
-    `find_device` ask up to four); `podero.within(seconds)` shortens that for a whole block.
+    Every method waits at most `timeouts.total_seconds` per endpoint it asks (`find_device`
+    asks up to four, `list_devices` up to seven); `podero.within(seconds)` shortens that for a whole block.
     Every method raises PoderoError subclasses only; nothing is retried except a GET on a
     connection that was just closed and any call whose token had run out, once each.
     """

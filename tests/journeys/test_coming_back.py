@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -386,19 +388,63 @@ def test_look_up_in_vain_ends_once_podero_was_away_often_and_long_enough(
 def test_attempt_that_ended_unasked_is_linked_once_podero_answers(
     customer: Customer, completed: Completed, simulator: RunningSimulator
 ) -> None:
-    simulator.control.arm("*", "http_503", count=-1)
-    later = timezone.now() + timedelta(days=7)
-    for hour in range(6):
-        let_the_breaker_rest()
-        sweep(client=podero_client(), now=later + timedelta(hours=hour))
+    podero_is_away_for_days(simulator)
     assert customer.attempt.state == "expired"
-    simulator.control.clear_faults()
-    let_the_breaker_rest()
 
-    sweep(client=podero_client(), now=later + timedelta(days=1))
+    sweep(client=podero_client(), now=timezone.now() + timedelta(days=8))
 
     assert customer.attempt.state == "linked"
     assert not Device.objects.get().is_confirmed
+
+
+def test_attempt_that_ended_unasked_tells_of_the_answer(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    podero_is_away_for_days(simulator)
+    assert "could not tell us" in customer.page.content.decode()
+
+    sweep(client=podero_client(), now=timezone.now() + timedelta(days=8))
+
+    attempt = customer.attempt
+    assert (attempt.state, attempt.failure_code, attempt.next_try_at) == (
+        "expired",
+        "ran_out",
+        None,
+    )
+    assert attempt.events.latest("pk").event == "nothing_found"
+    assert "could not tell us" not in customer.page.content.decode()
+
+
+def test_answer_that_helps_nobody_is_not_waited_for_when_nobody_came_back(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    podero_is_away_for_days(simulator, answer="not_json_html")
+
+    assert (customer.attempt.state, customer.attempt.next_try_at) == ("expired", None)
+
+
+def test_nobody_is_erased_while_podero_is_still_to_say_what_they_linked(
+    customer: Customer, completed: Completed, simulator: RunningSimulator
+) -> None:
+    podero_is_away_for_days(simulator)
+
+    week_later = time_machine.travel(timezone.now() + timedelta(days=7, hours=7), tick=False)
+    with week_later, pytest.raises(CommandError, match="a form at Podero may still bring a device"):
+        call_command(
+            "erase_customer", "--customer", customer.podero_user.external_user_id, "--no-input"
+        )
+
+
+def podero_is_away_for_days(simulator: RunningSimulator, answer: str = "http_503") -> None:
+    """Looked up as often and as long as is tried without an answer."""
+    simulator.control.arm("*", answer, count=-1)
+    for hour in range(6):
+        let_the_breaker_rest()
+        sweep(client=podero_client(), now=timezone.now() + timedelta(days=7, hours=hour))
+    simulator.control.clear_faults()
+    let_the_breaker_rest()
 
 
 def test_form_that_was_never_opened_expires(

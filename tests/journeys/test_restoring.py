@@ -37,8 +37,8 @@ def devices_of(simulator: RunningSimulator) -> list[tuple[bool, bool]]:
     ]
 
 
-def end(number: str) -> None:
-    call_command("end_at_podero", "--customer", number)
+def end(number: str, *more: str) -> None:
+    call_command("end_at_podero", "--customer", number, *more)
 
 
 def test_all_that_podero_has_of_them_is_ended(
@@ -48,8 +48,14 @@ def test_all_that_podero_has_of_them_is_ended(
 
     end(f" {number}\r")
 
-    assert "switched off and removed: devices: 2, and the user" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "switched off and removed: devices: 2\n" in told
+    assert "the user stays: run this again in two days, with --user-too" in told
     assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
+
+    end(number, "--user-too")
+
+    assert "devices: 0\nthe user was removed\n" in capsys.readouterr().out
     assert PoderoUser.objects.count() == 0
     end(number)
     assert "no user with this number" in capsys.readouterr().out
@@ -59,10 +65,9 @@ def test_what_podero_will_not_remove_is_off_all_the_same_and_told(
     number: str, simulator: RunningSimulator
 ) -> None:
     simulator.control.arm("delete_device", "http_403", count=-1)
-    simulator.control.arm("delete_user", "http_403", count=-1)
 
     with pytest.raises(CommandError, match="still on: 0, not removed: 2; the user was not removed"):
-        end(number)
+        end(number, "--user-too")
 
     assert not any(is_steered for is_steered, _is_there in devices_of(simulator))
 
@@ -75,7 +80,7 @@ def test_device_that_is_not_switched_off_keeps_no_other_but_the_user(
     simulator.control.arm("delete_device", "http_403", count=1)
 
     with pytest.raises(CommandError, match="still on: 1, not removed: 1; the user was not removed"):
-        end(number)
+        end(number, "--user-too")
 
     assert sorted(devices_of(simulator)) == [(False, False), (True, True)]
     end(number)
@@ -93,26 +98,50 @@ def test_collection_that_is_refused_once_is_not_taken_for_empty(
     assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
 
 
-def test_user_stays_while_podero_does_not_say_what_they_have(
+def test_user_whom_podero_does_not_remove_is_told_of(
     number: str, simulator: RunningSimulator
 ) -> None:
-    simulator.control.arm("list_devices", "http_403", count=2)
+    simulator.control.arm("delete_user", "http_403", count=1)
 
     with pytest.raises(
-        CommandError, match="not listed: electric-vehicles; the user was not removed"
+        CommandError, match="of 2 devices, still on: 0, not removed: 0; the user was not"
     ):
-        end(number)
+        end(number, "--user-too")
 
-    end(number)
+    end(number, "--user-too")
+
+
+@pytest.mark.parametrize(
+    ("answers", "not_listed"),
+    [
+        (["http_403"] * 2, "electric-vehicles;"),
+        (["http_403", "http_404"], "electric-vehicles;"),
+        (["http_404"] * 8, "electric-vehicles, heat-pumps, inverters, wallboxes;"),
+    ],
+    ids=len,
+)
+def test_user_stays_while_podero_does_not_say_what_they_have(
+    number: str, simulator: RunningSimulator, answers: list[str], not_listed: str
+) -> None:
+    for answer in answers:
+        simulator.control.arm("list_devices", answer, count=1)
+
+    with pytest.raises(CommandError, match=f"not listed: {not_listed} the user was not removed"):
+        end(number, "--user-too")
+
+    end(number, "--user-too")
     assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
 
 
 def test_collection_that_there_is_not_holds_up_nothing(
     number: str, simulator: RunningSimulator
 ) -> None:
-    simulator.control.arm("list_devices", "http_404", count=8)
+    # Of the four, the cars come first.
+    simulator.control.arm("list_devices", "http_404", count=6, skip=1)
 
     end(number)
+
+    assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
 
 
 @pytest.mark.parametrize("number", ["", "  ", "47\x0011"])

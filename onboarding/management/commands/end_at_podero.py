@@ -14,11 +14,17 @@ from onboarding.models import Consent
 class Command(BaseCommand):
     help = (
         "After a backup was restored, for a customer who has agreed since it was made, so that "
-        "nothing here tells of it: switch off and remove all that Podero has under their number."
+        "nothing here tells of it: switch off and remove the devices that Podero has under their "
+        "number."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--customer", required=True, help="the retailer's customer number")
+        parser.add_argument(
+            "--user-too",
+            action="store_true",
+            help="remove the user as well, two days later: until then a form may bring a device",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         number = options["customer"].strip()
@@ -28,15 +34,23 @@ class Command(BaseCommand):
         if living.filter(podero_user__external_user_id=number).exists():
             raise CommandError("the customer has agreed to it: withdraw_customer ends that")
         try:
-            ended = end_unrecorded(client=podero_client(), customer_number=number)
+            ended = end_unrecorded(
+                client=podero_client(),
+                customer_number=number,
+                is_user_to_go=options["user_too"],
+            )
         except podero.PoderoError as error:
             raise CommandError(f"Podero has not answered ({error}): run this again") from error
         if ended is None:
             self.stdout.write("Podero has no user with this number")
-        elif ended.is_all:
-            self.stdout.write(f"switched off and removed: devices: {ended.devices}, and the user")
-        else:
+            return
+        if not ended.has_no_devices_left or (options["user_too"] and ended.is_user_left):
             raise CommandError(f"{_left(ended)}: run this again, then ask Podero")
+        self.stdout.write(f"switched off and removed: devices: {ended.devices}")
+        if ended.is_user_left:
+            self.stdout.write("the user stays: run this again in two days, with --user-too")
+        else:
+            self.stdout.write("the user was removed")
 
 
 def _left(ended: Ended) -> str:

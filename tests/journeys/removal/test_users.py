@@ -355,13 +355,14 @@ def test_look_that_ends_while_the_user_is_being_removed_leaves_nothing_to_be_don
     assert (turned_up.next_try_at, turned_up.removal_due_at) == (None, None)
 
 
+@pytest.mark.parametrize("refused", [1, 4])
 def test_user_stays_until_podero_has_told_what_it_holds(
-    customer: Customer, simulator: RunningSimulator
+    customer: Customer, simulator: RunningSimulator, refused: int
 ) -> None:
-    """Of four collections it refuses once to list the one with a device that nobody knew of."""
+    """It refuses once to list the collection with a device that nobody knew of, or all four."""
     link_a_device(customer, simulator)
     there = already_steered(customer, simulator)
-    simulator.control.arm("list_devices", "http_403", count=1)
+    simulator.control.arm("list_devices", "http_403", count=refused)
 
     leave(customer)
     sweep_at(timezone.now() + timedelta(hours=1))
