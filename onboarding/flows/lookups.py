@@ -6,7 +6,7 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, schedule
@@ -18,10 +18,8 @@ from onboarding.states import Actor, Event, FailureCode, State
 
 logger = logging.getLogger(__name__)
 
-# Failed checks that were no answer, and those that were a refusal.
-_UNANSWERED = Q(failure_code__in=(FailureCode.UNREACHABLE, FailureCode.BUSY)) | Q(podero_status=401)
-_REFUSED = Q(podero_status__range=(400, 499)) & ~Q(podero_status__in=(401, 429))
-
+# Failed looks that were no answer.
+_UNANSWERED = {FailureCode.UNREACHABLE, FailureCode.BUSY, FailureCode.UNAUTHORIZED}
 # Podero could not be asked this often after the form ran out, and until so long after it: end the
 # attempt all the same. Time alone is no reason: it may have been us who were away.
 FAILED_CHECKS = 6
@@ -57,7 +55,7 @@ def look_up_attempt(
         _record_check_failed(attempt, error, now=now)
         return failures.is_answer(error)
     if not findings or not _record_found(attempt, findings, now=now):
-        _record_nothing_found(attempt, now=now)
+        _record_nothing_new(attempt, is_known=not findings, now=now)
     return True
 
 
@@ -95,14 +93,15 @@ def _record_found(
     return True
 
 
-def _record_nothing_found(attempt: OnboardingSession, *, now: datetime) -> None:
+def _record_nothing_new(attempt: OnboardingSession, *, is_known: bool, now: datetime) -> None:
+    """`is_known`: that there is nothing; what was found may not be the attempt's to keep."""
     with transaction.atomic():
         attempt.hold_return()
         if attempt.came_back_elsewhere_since(now):
             # During this look, which may have come too early for it.
             attempt.release(next_try_at=now)
         elif _has_run_out(attempt, now) and not _may_yet_show(attempt, now):
-            _end(attempt, FailureCode.RAN_OUT, now=now)
+            _end(attempt, FailureCode.RAN_OUT, is_known=is_known, now=now)
         elif attempt.state == State.LINKED:
             attempt.release(tries=0, next_try_at=_second_look(attempt, now))
         elif attempt.release(tries=attempt.tries + 1, next_try_at=_next_lookup(attempt, now)):
@@ -124,9 +123,15 @@ def _record_check_failed(
                 Event.CHECK_FAILED,
                 at=now,
                 actor=Actor.SYSTEM,
-                failure_code=failures.code_of(error),
+                failure_code=_code_of(error),
                 podero_status=error.status,
             )
+
+
+def _code_of(error: podero.PoderoError) -> FailureCode:
+    """Credentials that are not accepted are one thing, a collection that is closed another."""
+    is_forbidden = isinstance(error, podero.Forbidden)
+    return FailureCode.REFUSED if is_forbidden else failures.code_of(error)
 
 
 def _next_check(
@@ -148,19 +153,18 @@ def _end(
     attempt: OnboardingSession,
     code: FailureCode,
     *,
+    is_known: bool = False,
     now: datetime,
     next_try_at: datetime | None = None,
 ) -> None:
     """Nothing is expected any more: expire what is still open, leave the rest as it ended.
 
-    What had ended without an answer has one now.
+    What had ended without an answer has one now, where it `is_known`.
     """
     if attempt.state != State.OPEN:
-        is_known_now = (attempt.failure_code, code) == (
-            FailureCode.UNREACHABLE,
-            FailureCode.RAN_OUT,
-        )
-        also = {"failure_code": code} if is_known_now and attempt.state == State.EXPIRED else {}
+        was = (attempt.state, attempt.failure_code)
+        was_unknown = was == (State.EXPIRED, FailureCode.UNREACHABLE)
+        also = {"failure_code": code} if is_known and was_unknown else {}
         if attempt.release(next_try_at=next_try_at, **also) and also:
             attempt.note(Event.NOTHING_FOUND, at=now, actor=Actor.SYSTEM)
         return
@@ -201,7 +205,8 @@ def _is_first_look_after_the_end(attempt: OnboardingSession, now: datetime) -> b
     is_over = attempt.expires_at is not None and now >= attempt.expires_at
     if attempt.state == State.LINKED or not is_over:
         return False
-    return not _failed_since_the_end(attempt).filter(_REFUSED).exists()
+    refused = _failed_since_the_end(attempt).filter(failure_code=FailureCode.REFUSED)
+    return not refused.exists()
 
 
 def _was_asked_in_vain(attempt: OnboardingSession, now: datetime) -> bool:
@@ -223,8 +228,9 @@ def _is_waited_for(attempt: OnboardingSession, error: podero.PoderoError, now: d
     if attempt.expires_at is None or now >= attempt.expires_at + LONG_PATIENCE:
         return False
     came_back_in_vain = attempt.is_return_matched and attempt.state != State.LINKED
-    unanswered = _failed_since_the_end(attempt).filter(_UNANSWERED)
-    is_answered = failures.is_answer(error) and not unanswered.exists()
+    newest = _failed_since_the_end(attempt).order_by("-pk")[: FAILED_CHECKS - 1]
+    codes = {*newest.values_list("failure_code", flat=True), _code_of(error)}
+    is_answered = not codes & _UNANSWERED
     return attempt.came_back_elsewhere or came_back_in_vain or not is_answered
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
@@ -30,15 +31,15 @@ class Ended:
 
 
 def end_unrecorded(
-    *, client: podero.PoderoClient, customer_number: str, is_user_to_go: bool
+    *, client: podero.PoderoClient, customer_number: str, may_user_go: Callable[[], bool]
 ) -> Ended | None:
     """Switch off and remove the devices that Podero has under a customer number; None when it knows
     no such user.
 
     One device that it does not switch off keeps no other. The user is to go last, once no form can
-    bring a device any more, and stays where one is left: without the user nobody could switch it
-    off. For a time in which nothing else runs, since no row says that it is under way. Repeatable:
-    raises podero.PoderoError where Podero has not answered.
+    bring a device any more, which is asked for just before, and stays where one is left: without the
+    user nobody could switch it off. No row says that it is under way. Repeatable: raises
+    podero.PoderoError where Podero has not answered.
     """
     user_id = _find_user(client, customer_number)
     if user_id is None:
@@ -46,7 +47,7 @@ def end_unrecorded(
     listed, not_listed = _listed(client, user_id)
     on = [device for device in listed if not _is_off(client, user_id, device)]
     left = [device for device in listed if not _is_removed(client, user_id, device)]
-    stays = not is_user_to_go or bool(on or left or not_listed)
+    stays = bool(on or left or not_listed) or not may_user_go()
     return Ended(
         devices=len(listed),
         on=len(on),

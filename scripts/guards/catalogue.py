@@ -744,7 +744,7 @@ GUARDS = (
           "or not is_answered", "or True",
           ("tests/journeys/test_coming_back.py::test_answer_that_helps_nobody_is_not_waited_for_when_nobody_came_back",)),
     Guard("return: what ended without an answer tells of it later", "onboarding/flows/lookups.py",
-          "if is_known_now and attempt.state == State.EXPIRED else {}", "if False else {}",
+          "if is_known and was_unknown else {}", "if False else {}",
           ("tests/journeys/test_coming_back.py::test_attempt_that_ended_unasked_tells_of_the_answer",)),
     Guard("return: one refusal to list hides nothing", DEVICE_CALLS,
           "        if is_any_answered:\n", "        if False:\n",

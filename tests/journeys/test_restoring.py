@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from onboarding.models import PoderoUser
 from tests.journeys.customer import Customer
-from tests.journeys.test_leaving import link_a_device
+from tests.journeys.test_leaving import leave, link_a_device
 from tests.simulator.launch import RunningSimulator
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +50,7 @@ def test_all_that_podero_has_of_them_is_ended(
 
     told = capsys.readouterr().out
     assert "switched off and removed: devices: 2\n" in told
-    assert "the user stays: run this again in two days, with --user-too" in told
+    assert "the user stays: run this again in four days, with --user-too" in told
     assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
 
     end(number, "--user-too")
@@ -182,3 +182,15 @@ def test_customer_who_has_agreed_here_is_no_case_for_it(
         end(customer.podero_user.external_user_id)
 
     assert devices_of(simulator) == [(True, True)]
+
+
+def test_user_stays_while_a_form_on_record_may_bring_a_device(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    customer.opt_in()
+    leave(customer)
+
+    with pytest.raises(CommandError, match="a form that is on record may still bring a device"):
+        end(customer.podero_user.external_user_id, "--user-too")
+
+    assert simulator.control.state()["users"][0]["deleted_at"] is None

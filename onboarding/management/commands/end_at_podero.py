@@ -4,11 +4,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from onboarding import podero
 from onboarding.clients import podero_client
 from onboarding.flows.restoring import Ended, end_unrecorded
-from onboarding.models import Consent
+from onboarding.models import Consent, OnboardingSession
+from onboarding.models.attempts import LATE
 
 
 class Command(BaseCommand):
@@ -23,21 +25,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--user-too",
             action="store_true",
-            help="remove the user as well, two days later: until then a form may bring a device",
+            help="remove the user as well, four days later: until then a form may bring a device",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         number = options["customer"].strip()
         if not number or not number.isprintable():
             raise CommandError("--customer: expected a customer number")
-        living = Consent.objects.filter(withdrawn_at=None)
-        if living.filter(podero_user__external_user_id=number).exists():
+        if _has_agreed(number):
             raise CommandError("the customer has agreed to it: withdraw_customer ends that")
+        if options["user_too"] and not _may_user_go(number):
+            raise CommandError("a form that is on record may still bring a device: try again later")
         try:
             ended = end_unrecorded(
                 client=podero_client(),
                 customer_number=number,
-                is_user_to_go=options["user_too"],
+                may_user_go=lambda: options["user_too"] and _may_user_go(number),
             )
         except podero.PoderoError as error:
             raise CommandError(f"Podero has not answered ({error}): run this again") from error
@@ -48,9 +51,21 @@ class Command(BaseCommand):
             raise CommandError(f"{_left(ended)}: run this again, then ask Podero")
         self.stdout.write(f"switched off and removed: devices: {ended.devices}")
         if ended.is_user_left:
-            self.stdout.write("the user stays: run this again in two days, with --user-too")
+            self.stdout.write("the user stays: run this again in four days, with --user-too")
         else:
             self.stdout.write("the user was removed")
+
+
+def _has_agreed(number: str) -> bool:
+    consents = Consent.objects.filter(withdrawn_at=None)
+    return consents.filter(podero_user__external_user_id=number).exists()
+
+
+def _may_user_go(number: str) -> bool:
+    """Not where the customer has agreed meanwhile, nor while a form may still bring a device."""
+    own = OnboardingSession.objects.filter(podero_user__external_user_id=number)
+    forms = own.that_may_bring_a_device(now=timezone.now() - LATE)
+    return not (_has_agreed(number) or forms.exists())
 
 
 def _left(ended: Ended) -> str:
