@@ -145,7 +145,9 @@ class PoderoUser(Removable, Claimable):
 
     @property
     def timezone(self) -> ZoneInfo:
-        return ZoneInfo(zones.ZONE_TIMEZONES.get(self.effective_price_zone, "UTC"))
+        """Of the price zone; the installation's where the customer's own is not known."""
+        zone = self.effective_price_zone or settings.PODERO_PRICE_ZONE
+        return ZoneInfo(zones.ZONE_TIMEZONES.get(zone, "UTC"))
 
     def wants_no_reminder_of(self, consent: Consent) -> bool:
         """Whether a reminder was asked for with `consent` and taken back afterwards."""

@@ -7,10 +7,11 @@ that came back from the hosted form may vouch for a device when the other one ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from uuid import UUID
 
+from django.core.exceptions import TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 
@@ -50,7 +51,10 @@ def device_id_in_address(request: HttpRequest) -> UUID | None:
     """
     match = request.resolver_match
     in_path = match.kwargs.get("appended", "") if match else ""
-    given = request.GET.get("deviceId") or QueryDict(in_path.lstrip("?&")).get("deviceId")
+    given = None
+    # Thousands of parameters are nobody's; they do not keep the key in the address bar either.
+    with suppress(TooManyFieldsSent):
+        given = request.GET.get("deviceId") or QueryDict(in_path.lstrip("?&")).get("deviceId")
     return _device_id(given or "")
 
 

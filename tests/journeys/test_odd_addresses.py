@@ -49,6 +49,22 @@ def test_return_names_its_device_however_the_parameter_is_joined(
     assert Device.objects.get().is_confirmed
 
 
+@pytest.mark.parametrize("joined", ["?", "&"])
+def test_return_with_thousands_of_parameters_is_one_that_names_no_device(
+    customer: Customer, simulator: RunningSimulator, joined: str
+) -> None:
+    customer.opt_in()
+    simulator.control.complete(str(customer.attempt.podero_id))
+    way_back = path_of(success_address(simulator, customer.attempt))
+
+    answer = customer.browser.get(way_back + joined + "a=b&" * 1500)
+
+    assert answer.headers["Location"] == reverse("attempt", args=[customer.attempt.reference])
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert customer.attempt.state == "linked"
+    assert customer.attempt.returned_device_id is None
+
+
 @pytest.mark.parametrize("appended", ["&error=login_failed", "failed", "a/b?c=d", "&deviceId=x"])
 def test_cancel_is_one_whatever_is_appended(
     customer: Customer, simulator: RunningSimulator, appended: str

@@ -120,7 +120,9 @@ def test_country_that_tells_no_zone_keeps_nobody_out(
     response = enter(client, token(country=country))
 
     assert response.headers["Location"] == "/optimize/"
-    assert PoderoUser.objects.get().effective_price_zone == zone
+    customer = PoderoUser.objects.get()
+    assert customer.effective_price_zone == zone
+    assert customer.timezone.key != "UTC"
     assert client.get("/optimize/leave/").status_code in (200, 302)
 
 
