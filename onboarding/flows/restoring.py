@@ -93,7 +93,7 @@ def _listed(
         if any(not isinstance(error, podero.NotFound) for error in errors)
         or (errors and are_all_refused)
     )
-    return [device for device in found if device.owner_id in (None, user_id)], not_listed
+    return [device for device in found if device.is_of(user_id)], not_listed
 
 
 def _is_off(client: podero.PoderoClient, user_id: UUID, device: podero.Device) -> bool:

@@ -34,7 +34,7 @@ class DeviceCalls:
             found += missed
         if refusals and (not is_any_answered or (is_last_word and not found)):
             raise refusals.popitem()[1]
-        return [device for device in found if device.owner_id in (None, user_id)]
+        return [device for device in found if device.is_of(user_id)]
 
     def list_devices_of_type(self, user_id: UUID, device_type: DeviceType) -> list[Device]:
         """Return the devices of one type that are not deleted. Raises NotFound."""
@@ -165,8 +165,7 @@ class DeviceCalls:
 
 
 def _if_theirs(device: Device, user_id: UUID) -> Device | None:
-    is_theirs = not device.is_deleted and device.owner_id in (None, user_id)
-    return device if is_theirs else None
+    return device if device.is_of(user_id) and not device.is_deleted else None
 
 
 def _checked(reply: Reply, device_type: DeviceType, device_id: UUID) -> Device:

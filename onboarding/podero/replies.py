@@ -104,6 +104,10 @@ class Device:
     is_deleted: bool = False
     actions: tuple[Action, ...] = ()
 
+    def is_of(self, user_id: UUID) -> bool:
+        """Whether the user, under whom it was found, is its owner, as far as it names one."""
+        return self.owner_id in (None, user_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reauthentication:

@@ -150,17 +150,19 @@ def test_number_that_is_none_is_refused(number: str) -> None:
         end(number)
 
 
-@pytest.mark.parametrize("endpoint", ["find_user", "list_devices", "update_device"])
+@pytest.mark.parametrize(
+    "endpoint", ["find_user", "list_devices", "update_device", "delete_device", "delete_user"]
+)
 def test_podero_that_does_not_answer_is_to_be_asked_again(
     number: str, simulator: RunningSimulator, endpoint: str
 ) -> None:
     simulator.control.arm(endpoint, "http_503", count=1)
 
     with pytest.raises(CommandError, match="run this again"):
-        end(number)
-    end(number)
+        end(number, "--user-too")
+    end(number, "--user-too")
 
-    assert not any(is_steered for is_steered, _is_there in devices_of(simulator))
+    assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
 
 
 def test_one_answer_that_there_is_nobody_is_not_believed(
