@@ -7,10 +7,11 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Min
+from django.db.models.functions import Coalesce
 
 from onboarding import podero
 from onboarding.flows import proof
-from onboarding.flows.discovery import CLOCK_TOLERANCE, Finding
+from onboarding.flows.discovery import CLOCK_TOLERANCE, Finding, is_made_since
 from onboarding.models import (
     Consent,
     Device,
@@ -133,11 +134,9 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
         agreed_anew = set(
             own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
         )
-        attempts = OnboardingSession.objects.for_customer(attempt.podero_user)
-        is_awaited_anew = attempts.filter(
-            consent__withdrawn_at=None, podero_id__isnull=False, next_try_at__isnull=False
-        ).exists()
+        awaited_since = _awaited_anew_since(attempt.podero_user)
         for finding in findings:
+            is_awaited_anew = awaited_since and is_made_since(awaited_since, finding.device)
             if finding.device.id in agreed_anew or (is_awaited_anew and not finding.is_named):
                 continue
             try:
@@ -148,6 +147,16 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
             device.want_removal(now=now)
             is_undone = True
     return is_undone
+
+
+def _awaited_anew_since(customer: PoderoUser) -> datetime | None:
+    """When the first form was opened that may bring a device under a new consent."""
+    awaited = OnboardingSession.objects.for_customer(customer).filter(
+        consent__withdrawn_at=None, podero_id__isnull=False, next_try_at__isnull=False
+    )
+    opened_at = Coalesce("opened_at", "started_at")
+    first: datetime | None = awaited.aggregate(first=Min(opened_at))["first"]
+    return first
 
 
 def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from onboarding import podero
-from onboarding.flows import failures
 
 # What may have been told to charge at once.
 _CHARGED = (podero.DeviceType.EV, podero.DeviceType.WB)
@@ -36,10 +35,10 @@ def end_unrecorded(
     """Switch off and remove the devices that Podero has under a customer number; None when it knows
     no such user.
 
-    One device that it does not switch off keeps no other. The user is to go last, once no form can
-    bring a device any more, which is asked for just before, and stays where one is left: without the
-    user nobody could switch it off. No row says that it is under way. Repeatable: raises
-    podero.PoderoError where Podero has not answered.
+    No call that fails keeps any other device. The user is to go last, once no form can bring a device
+    any more, which is asked for just before, and stays where one is left: without the user nobody
+    could switch it off. No row says that it is under way. Repeatable: raises podero.PoderoError
+    where Podero does not tell whether there is such a user.
     """
     user_id = _find_user(client, customer_number)
     if user_id is None:
@@ -68,7 +67,7 @@ def _find_user(client: podero.PoderoClient, customer_number: str) -> UUID | None
 def _listed(
     client: podero.PoderoClient, user_id: UUID
 ) -> tuple[list[podero.Device], tuple[podero.DeviceType, ...]]:
-    """The devices, and the kinds of which Podero does not tell whether there are any.
+    """The devices, and the kinds of which Podero, asked twice, does not tell whether there are any.
 
     Of a kind of which it says twice that there is no such collection there is none, but not of all.
     """
@@ -81,7 +80,6 @@ def _listed(
             try:
                 found += client.list_devices_of_type(user_id, kind)
             except podero.PoderoError as error:
-                _go_on_if_answered(error)
                 errors.append(error)
             else:
                 errors.clear()
@@ -98,15 +96,17 @@ def _listed(
 
 def _is_off(client: podero.PoderoClient, user_id: UUID, device: podero.Device) -> bool:
     kind = device.device_type
-    if kind in _CHARGED:
-        with suppress(podero.NotFound, podero.Forbidden, podero.Refused):
-            client.stop_boost(user_id, kind, device.id)
+    is_off = device.is_smart_optimization_active is False
     try:
         after = client.update_device(user_id, kind, device.id, is_smart_optimization_active=False)
+        is_off = not after.is_smart_optimization_active
     except podero.PoderoError as error:
-        was_off = device.is_smart_optimization_active is False
-        return _is_gone(client, user_id, device, error) or was_off
-    return not after.is_smart_optimization_active
+        is_off = _is_gone(client, user_id, device, error) or is_off
+    if kind in _CHARGED:
+        # Charging ends by itself, and with the device.
+        with suppress(podero.PoderoError):
+            client.stop_boost(user_id, kind, device.id)
+    return is_off
 
 
 def _is_removed(client: podero.PoderoClient, user_id: UUID, device: podero.Device) -> bool:
@@ -121,13 +121,11 @@ def _is_gone(
     client: podero.PoderoClient, user_id: UUID, device: podero.Device, said: podero.PoderoError
 ) -> bool:
     """Whether what Podero has `said` is that it has no such device, and it has not."""
-    _go_on_if_answered(said)
     if not isinstance(said, podero.NotFound):
         return False
     try:
         return client.find_device_of_type(user_id, device.device_type, device.id) is None
-    except podero.PoderoError as error:
-        _go_on_if_answered(error)
+    except podero.PoderoError:
         return False
 
 
@@ -135,11 +133,5 @@ def _is_user_removed(client: podero.PoderoClient, user_id: UUID, customer_number
     try:
         client.delete_user(user_id)
     except podero.PoderoError as error:
-        _go_on_if_answered(error)
         return isinstance(error, podero.NotFound) and _find_user(client, customer_number) is None
     return True
-
-
-def _go_on_if_answered(error: podero.PoderoError) -> None:
-    if not failures.is_answer(error):
-        raise error

@@ -15,7 +15,7 @@ from django.utils import timezone
 from onboarding.clients import podero_client
 from onboarding.flows.sweep import sweep
 from onboarding.letters import MailServer
-from onboarding.models import Consent, Device, Mail
+from onboarding.models import Consent, Device, Mail, OnboardingSession
 from tests.connected import let_the_breaker_rest
 from tests.journeys.customer import Customer
 from tests.simulator.launch import RunningSimulator
@@ -195,6 +195,32 @@ def test_late_look_at_an_attempt_before_leaving_spares_what_was_agreed_anew(
     sweep(client=podero_client(), now=first.expires_at)
 
     assert is_steered(simulator, device)
+
+
+def test_what_was_linked_before_agreeing_anew_is_left_to_no_form_that_cannot_have_brought_it(
+    customer: Customer, simulator: RunningSimulator
+) -> None:
+    """They finished the old form after leaving, and never finish the new one."""
+    simulator.control.settings(object_id_filled=False)
+    customer.opt_in()
+    first = customer.attempt
+    leave(customer)
+    simulator.control.complete(str(first.podero_id))
+    (held,) = simulator.control.state()["devices"]
+    now = timezone.now()
+    made_at = now - timedelta(minutes=30)
+    OnboardingSession.objects.update(opened_at=now - timedelta(hours=1))
+    simulator.control.set_device(
+        held["id"], created_at=made_at.isoformat(), is_smart_optimization_active=True
+    )
+    customer.opt_in()
+    assert first.expires_at is not None
+
+    sweep(client=podero_client(), now=first.expires_at)
+
+    (held,) = simulator.control.state()["devices"]
+    assert held["fields"]["is_smart_optimization_active"] is False
+    assert held["fields"]["deleted_at"] is not None
 
 
 def is_steered(simulator: RunningSimulator, device: Device) -> bool:

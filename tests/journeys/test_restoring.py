@@ -72,7 +72,7 @@ def test_what_podero_will_not_remove_is_off_all_the_same_and_told(
     assert not any(is_steered for is_steered, _is_there in devices_of(simulator))
 
 
-@pytest.mark.parametrize("answer", ["http_403", "http_404", "http_409", "http_422"])
+@pytest.mark.parametrize("answer", ["http_403", "http_404", "http_409", "http_422", "http_503"])
 def test_device_that_is_not_switched_off_keeps_no_other_but_the_user(
     number: str, simulator: RunningSimulator, answer: str
 ) -> None:
@@ -87,7 +87,7 @@ def test_device_that_is_not_switched_off_keeps_no_other_but_the_user(
     assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
 
 
-@pytest.mark.parametrize("answer", ["http_403", "http_404", "http_422"])
+@pytest.mark.parametrize("answer", ["http_403", "http_404", "http_422", "http_503"])
 def test_collection_that_is_refused_once_is_not_taken_for_empty(
     number: str, simulator: RunningSimulator, answer: str
 ) -> None:
@@ -114,6 +114,7 @@ def test_user_whom_podero_does_not_remove_is_told_of(
 @pytest.mark.parametrize(
     ("answers", "not_listed"),
     [
+        (["http_503"] * 2, "electric-vehicles;"),
         (["http_403"] * 2, "electric-vehicles;"),
         (["http_403", "http_404"], "electric-vehicles;"),
         (["http_404"] * 8, "electric-vehicles, heat-pumps, inverters, wallboxes;"),
@@ -151,18 +152,38 @@ def test_number_that_is_none_is_refused(number: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["find_user", "list_devices", "update_device", "delete_device", "delete_user"]
+    ("endpoint", "count"),
+    [
+        ("find_user", 1),
+        ("list_devices", 2),
+        ("update_device", 1),
+        ("delete_device", 1),
+        ("delete_user", 1),
+    ],
 )
 def test_podero_that_does_not_answer_is_to_be_asked_again(
-    number: str, simulator: RunningSimulator, endpoint: str
+    number: str, simulator: RunningSimulator, endpoint: str, count: int
 ) -> None:
-    simulator.control.arm(endpoint, "http_503", count=1)
+    simulator.control.arm(endpoint, "http_503", count=count)
 
     with pytest.raises(CommandError, match="run this again"):
         end(number, "--user-too")
     end(number, "--user-too")
 
     assert not any(is_steered or is_there for is_steered, is_there in devices_of(simulator))
+
+
+@pytest.mark.parametrize(("endpoint", "on"), [("boost", 0), ("update_device", 1)])
+def test_what_podero_fails_at_with_one_device_keeps_no_other_on(
+    number: str, simulator: RunningSimulator, endpoint: str, on: int
+) -> None:
+    simulator.control.arm(endpoint, "http_500", count=1)
+    simulator.control.arm("delete_device", "http_500", count=-1)
+
+    with pytest.raises(CommandError, match=f"still on: {on}, not removed: 2"):
+        end(number)
+
+    assert [is_steered for is_steered, _is_there in devices_of(simulator)].count(True) == on
 
 
 def test_one_answer_that_there_is_nobody_is_not_believed(

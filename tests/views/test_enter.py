@@ -134,6 +134,48 @@ def test_country_in_place_of_a_zone_is_the_installations(client: Client, setting
     assert PoderoUser.objects.get().price_zone == "SE_3"
 
 
+@pytest.mark.parametrize(
+    ("said", "zone"),
+    [
+        ({"price_zone": "AT"}, "AT"),
+        ({"price_zone": "at_hourly"}, "AT_HOURLY"),
+        ({"price_zone": "AT", "country": "AT"}, "AT"),
+        ({"country": "AT"}, "AT_HOURLY"),
+    ],
+)
+def test_zone_that_is_named_is_the_customers(
+    client: Client, settings: Any, said: dict[str, str], zone: str
+) -> None:
+    settings.PODERO_PRICE_ZONE = "AT_HOURLY"
+
+    enter(client, token(**said))
+
+    assert PoderoUser.objects.get().price_zone == zone
+
+
+@pytest.mark.parametrize(
+    ("known", "country", "zone"),
+    [
+        ("SE_4", "SE", "SE_4"),
+        ("DE_LU", "LU", "DE_LU"),
+        ("AT", "AT", "AT"),
+        ("SE", "SE", "SE_3"),
+        ("SE_4", "AT", "AT"),
+        ("SE_4", "FR", "FR"),
+        ("UK", "GB", "UK"),
+    ],
+)
+def test_country_takes_no_zone_away_that_is_in_it(
+    client: Client, settings: Any, known: str, country: str, zone: str
+) -> None:
+    settings.PODERO_PRICE_ZONE = "SE_3"
+    make_customer(external_user_id="4711", price_zone=known)
+
+    enter(client, token(country=country))
+
+    assert PoderoUser.objects.get().price_zone == zone
+
+
 def test_second_visit_finds_the_same_customer_and_takes_over_a_new_email(client: Client) -> None:
     enter(client, token())
 
