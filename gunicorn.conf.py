@@ -39,7 +39,7 @@ keepalive = 75
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
 
 # No access log: addresses carry return and hand-off tokens. Let the proxy keep one without
-# /enter/, /optimize/return/ and /optimize/devices/return/, see docs/deploy.md.
+# /enter/, /optimize/return/, /optimize/devices/return/ and /optimize/reminders/, see docs/deploy.md.
 accesslog = None
 errorlog = "-"
 logconfig_dict = {
