@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -86,11 +86,11 @@ def find_newcomers(
     listed = client.list_devices(user_id, is_last_word=is_last_word)
     on_record = Device.objects.filter(podero_id__in=[device.id for device in listed])
     removed_at = dict(on_record.values_list("podero_id", "removed_at"))
-    opened_at = attempt.opened_at or attempt.started_at
+    since = (attempt.opened_at or attempt.started_at) - CLOCK_TOLERANCE
 
     def is_new(device: podero.Device) -> bool:
         if device.id not in removed_at:
-            return is_made_since(opened_at, device)
+            return device.created_at is None or device.created_at >= since
         gone_at = removed_at[device.id]
         if gone_at is None or device.created_at is None:
             return False
@@ -101,11 +101,6 @@ def find_newcomers(
         for device in listed
         if is_new(device)
     ]
-
-
-def is_made_since(opened_at: datetime, device: podero.Device) -> bool:
-    """Whether Podero made the device after a form had been opened, as far as it tells."""
-    return device.created_at is None or device.created_at >= opened_at - CLOCK_TOLERANCE
 
 
 def _session_object(client: podero.PoderoClient, attempt: OnboardingSession) -> UUID | None:

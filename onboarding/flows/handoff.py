@@ -56,7 +56,7 @@ class UnableToEnter(Exception):
 class Visitor:
     """What a valid token says of the customer.
 
-    `country` is given where no zone is: then `price_zone` only follows from it.
+    `price_zone` is a country where only that is told, and no zone follows from it.
     """
 
     external_user_id: str
@@ -66,7 +66,6 @@ class Visitor:
     given_name: str
     family_name: str
     next_path: str
-    country: str = ""
 
 
 def accept(*, token: str, now: datetime) -> tuple[PoderoUser, Visitor]:
@@ -179,16 +178,14 @@ def _visitor(claims: Mapping[str, Any]) -> Visitor:
         validate_email(email)
     except ValidationError as error:
         raise UnableToEnter("invalid", "email") from error
-    price_zone, country = _price_zone_and_country(claims)
     return Visitor(
         external_user_id=_text(claims, "sub", at_most=128),
         email=email,
         language=_text(claims, "locale", at_most=35, is_required=False),
-        price_zone=price_zone,
+        price_zone=_price_zone(claims),
         given_name=_text(claims, "given_name", at_most=150, is_required=False),
         family_name=_text(claims, "family_name", at_most=150, is_required=False),
         next_path=_next_path(claims),
-        country=country,
     )
 
 
@@ -203,32 +200,25 @@ def _text(claims: Mapping[str, Any], name: str, *, at_most: int, is_required: bo
     return value.strip()
 
 
-def _price_zone_and_country(claims: Mapping[str, Any]) -> tuple[str, str]:
-    """The zone that the token names, or else the country and its zone; empty when it names none,
-    and the installation's serves.
+def _price_zone(claims: Mapping[str, Any]) -> str:
+    """The zone that the token names; empty when it names none, and the installation's serves.
 
     A country that does not tell a zone is kept as it is: then none serves, but the customer is in.
     """
-    named = _text(claims, "price_zone", at_most=16, is_required=False).upper()
-    if named:
-        # In Austria a country is the beginning of another zone, and a zone itself.
-        zone = named if named in zones.PRICE_ZONES else _zone_of(named)
-        if not zone:
-            raise UnableToEnter("invalid", "price_zone")
-        return zone, ""
-    country = _text(claims, "country", at_most=16, is_required=False).upper()
-    if not country:
-        return "", ""
-    zone = _zone_of(country)
-    if not zone and not _COUNTRY.fullmatch(country):
-        raise UnableToEnter("invalid", "country")
-    return zone or country, country
-
-
-def _zone_of(country_or_zone: str) -> str | None:
-    if zones.is_in_country(settings.PODERO_PRICE_ZONE, country_or_zone):
-        return settings.PODERO_PRICE_ZONE
-    return zones.price_zone_for(country_or_zone)
+    for name in ("price_zone", "country"):
+        value = _text(claims, name, at_most=16, is_required=False).upper()
+        if not value:
+            continue
+        # Austria is a zone as well, and the beginning of another.
+        is_exact = name == "price_zone" and value in zones.PRICE_ZONES
+        if settings.PODERO_PRICE_ZONE.startswith(f"{value}_") and not is_exact:
+            return settings.PODERO_PRICE_ZONE
+        if zone := zones.price_zone_for(value):
+            return zone
+        if name == "country" and _COUNTRY.fullmatch(value):
+            return value
+        raise UnableToEnter("invalid", name)
+    return ""
 
 
 def _next_path(claims: Mapping[str, Any]) -> str:
@@ -294,13 +284,14 @@ def _new_customer(visitor: Visitor) -> PoderoUser:
 def _keep(visitor: Visitor, customer: PoderoUser, account: User) -> None:
     """What the portal says now is newer than what we have; what it leaves out stays.
 
-    So does a zone of the country, where it tells no more than that.
+    So does a zone in a country where it tells no more than that.
     """
-    is_known = zones.is_in_country(customer.price_zone, visitor.country)
+    is_country = visitor.price_zone not in zones.PRICE_ZONES
+    is_zone_known = is_country and customer.price_zone.startswith(f"{visitor.price_zone}_")
     told = {
         "email": visitor.email,
         "language": visitor.language,
-        "price_zone": customer.price_zone if is_known else visitor.price_zone,
+        "price_zone": "" if is_zone_known else visitor.price_zone,
     }
     customer.record_portal_data({name: value for name, value in told.items() if value})
     names = {

@@ -7,11 +7,10 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Min
-from django.db.models.functions import Coalesce
 
 from onboarding import podero
 from onboarding.flows import proof
-from onboarding.flows.discovery import CLOCK_TOLERANCE, Finding, is_made_since
+from onboarding.flows.discovery import CLOCK_TOLERANCE, Finding
 from onboarding.models import (
     Consent,
     Device,
@@ -134,10 +133,9 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
         agreed_anew = set(
             own.filter(attempt__consent__withdrawn_at=None).values_list("podero_id", flat=True)
         )
-        awaited_since = _awaited_anew_since(attempt.podero_user)
+        is_another_awaited = is_awaited_anew(attempt.podero_user)
         for finding in findings:
-            is_awaited_anew = awaited_since and is_made_since(awaited_since, finding.device)
-            if finding.device.id in agreed_anew or (is_awaited_anew and not finding.is_named):
+            if finding.device.id in agreed_anew or (is_another_awaited and not finding.is_named):
                 continue
             try:
                 device = keep_device(attempt=attempt, found=finding.device, now=now)
@@ -149,14 +147,12 @@ def undo_devices(*, attempt: OnboardingSession, findings: Iterable[Finding], now
     return is_undone
 
 
-def _awaited_anew_since(customer: PoderoUser) -> datetime | None:
-    """When the first form was opened that may bring a device under a new consent."""
-    awaited = OnboardingSession.objects.for_customer(customer).filter(
+def is_awaited_anew(customer: PoderoUser) -> bool:
+    """Whether an attempt under a consent that stands may bring a device and will be looked up."""
+    attempts = OnboardingSession.objects.for_customer(customer).filter(
         consent__withdrawn_at=None, podero_id__isnull=False, next_try_at__isnull=False
     )
-    opened_at = Coalesce("opened_at", "started_at")
-    first: datetime | None = awaited.aggregate(first=Min(opened_at))["first"]
-    return first
+    return attempts.exists()
 
 
 def _is_unwanted_since(device: Device, attempt: OnboardingSession) -> bool:

@@ -100,6 +100,8 @@ def _record_nothing_new(attempt: OnboardingSession, *, is_known: bool, now: date
         if attempt.came_back_elsewhere_since(now):
             # During this look, which may have come too early for it.
             attempt.release(next_try_at=now)
+        elif not is_known and _may_be_anothers(attempt):
+            attempt.release(next_try_at=now + ASK_LATER)
         elif _has_run_out(attempt, now) and not _may_yet_show(attempt, now):
             _end(attempt, FailureCode.RAN_OUT, is_known=is_known, now=now)
         elif attempt.state == State.LINKED:
@@ -181,6 +183,13 @@ def _is_another_awaited(attempt: OnboardingSession, now: datetime) -> bool:
     own = OnboardingSession.objects.for_customer(attempt.podero_user)
     others = own.that_may_bring_a_device(now=now).exclude(pk=attempt.pk)
     return others.filter(podero_id__isnull=False).exists()
+
+
+def _may_be_anothers(attempt: OnboardingSession) -> bool:
+    """Whether what was found, after leaving, is left to an attempt under a new consent: it is too
+    old for that one, or will be on record."""
+    has_left = attempt.consent.withdrawn_at is not None
+    return has_left and keeping.is_awaited_anew(attempt.podero_user)
 
 
 def _has_run_out(attempt: OnboardingSession, now: datetime) -> bool:

@@ -55,9 +55,3 @@ def price_zone_for(country_or_zone: str) -> str | None:
     if name in ZONE_TIMEZONES:
         return name
     return _ZONE_OF_COUNTRY.get(name)
-
-
-def is_in_country(zone: str, country: str) -> bool:
-    """Whether a price zone is one of an ISO 3166 two-letter country's, in capital letters."""
-    is_its_only_one = zone == price_zone_for(country)
-    return zone in PRICE_ZONES and (is_its_only_one or zone.startswith(f"{country}_"))

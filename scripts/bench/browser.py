@@ -23,6 +23,7 @@ class Answer:
     status: int
     location: str
     body: bytes
+    timing: str
 
 
 class Browser:
@@ -54,7 +55,12 @@ class Browser:
         response = self._connection.getresponse()
         for line in response.headers.get_all("Set-Cookie", []):
             self._cookies.update({name: one.value for name, one in SimpleCookie(line).items()})
-        return Answer(response.status, response.headers.get("Location", ""), response.read())
+        return Answer(
+            response.status,
+            response.headers.get("Location", ""),
+            response.read(),
+            response.headers.get("Server-Timing", ""),
+        )
 
 
 class Customer:

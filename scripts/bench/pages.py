@@ -6,6 +6,7 @@ import multiprocessing
 import statistics
 import threading
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from scripts.bench.browser import Answer, Browser, Customer, is_form, ready_customers
 from scripts.bench.figures import Measured, ms, p95, worse
+from scripts.bench.timing import seconds_of
 from scripts.bench.world import World
 from tests.servers import RunningApp
 
@@ -28,10 +30,20 @@ PAGES = {"start": "/optimize/", "devices": "/optimize/devices/"}
 
 @dataclass(frozen=True)
 class Look:
-    """When a page was asked for, since the round began, and how long it took."""
+    """When a page was asked for, since the round began, how long it took, and what for."""
 
     at: float
     seconds: float
+    parts: Mapping[str, float]
+
+
+@dataclass
+class _Round:
+    """The pages at rest and while Podero is slow, and what the web processes took of a core."""
+
+    at_rest: dict[str, list[Look]]
+    busy: dict[str, list[Look]]
+    shares: list[float]
 
 
 def while_podero_is_slow(world: World, is_small: bool) -> Measured:
@@ -41,47 +53,75 @@ def while_podero_is_slow(world: World, is_small: bool) -> Measured:
     ratios: dict[str, list[float]] = {name: [] for name in PAGES}
     with world.app() as app:
         visitor = _with_a_device(app, world)
-        for _round in range(1 if is_small else 5):
-            world.simulator.control.settings(latency_ms=0)
-            # Each round begins with a Podero that has answered, as if it were the first.
-            [first, *crowd] = ready_customers(app, world.numbers(1 + CUSTOMERS))
-            _insists(first, threading.Event())
-            _visit(visitor, 2)
-            used = [_seconds_used(app.processes["web"].pid)]
-            at_rest = _visit(visitor, seconds)
-            used.append(_seconds_used(app.processes["web"].pid))
-            world.simulator.control.settings(latency_ms=SLOW_MS)
-            # In a process of its own, so that it does not hold up the stop-watch.
-            coming = multiprocessing.get_context("fork").Process(
-                target=_come, args=(crowd, seconds)
-            )
-            coming.start()
-            busy = _visit(visitor, seconds)
-            used.append(_seconds_used(app.processes["web"].pid))
-            coming.join()
+        for _number in range(1 if is_small else 5):
+            one = _round(app, world, visitor, seconds)
             for name in PAGES:
-                rest, slow = ([each.seconds for each in looks[name]] for looks in (at_rest, busy))
+                rest, slow = (
+                    [each.seconds for each in looks[name]] for looks in (one.at_rest, one.busy)
+                )
                 ratios[name].append(p95(slow) / p95(rest))
-                waiting = [each.seconds for each in busy[name] if each.at < GIVEN_UP_AFTER]
+                waiting = [each.seconds for each in one.busy[name] if each.at < GIVEN_UP_AFTER]
                 measured.remarks.append(
                     f"{name}: p95 {ms(p95(slow))} beside {ms(p95(rest))}; "
                     f"{ms(p95(waiting))} until the first calls were given up; "
                     f"median {ms(statistics.median(slow))} beside {ms(statistics.median(rest))}"
                 )
-            shares = [(later - before) / seconds for before, later in pairwise(used)]
             measured.remarks.append(
-                f"the web processes took {shares[1]:.0%} of a core, at rest {shares[0]:.0%}"
+                f"the web processes took {one.shares[1]:.0%} of a core, at rest {one.shares[0]:.0%}"
             )
+    with world.app(DJANGO_SETTINGS_MODULE="scripts.bench.timed") as app:
+        one = _round(app, world, _with_a_device(app, world), seconds)
+        measured.remarks += [
+            f"{name}, profiled: {_slowest(one.busy[name])}; at rest {_slowest(one.at_rest[name])}"
+            for name in PAGES
+        ]
     world.simulator.control.settings(latency_ms=0)
     measured.ratios = worse(ratios)
     return measured
+
+
+def _round(app: RunningApp, world: World, visitor: Customer, seconds: float) -> _Round:
+    """It begins with a Podero that has answered, as if it were the first."""
+    world.simulator.control.settings(latency_ms=0)
+    [first, *crowd] = ready_customers(app, world.numbers(1 + CUSTOMERS))
+    _insists(first, threading.Event())
+    _visit(visitor, 2)
+    used = [_seconds_used(app.processes["web"].pid)]
+    at_rest = _visit(visitor, seconds)
+    used.append(_seconds_used(app.processes["web"].pid))
+    world.simulator.control.settings(latency_ms=SLOW_MS)
+    # In a process of its own, so that it does not hold up the stop-watch.
+    coming = multiprocessing.get_context("fork").Process(target=_come, args=(crowd, seconds))
+    coming.start()
+    busy = _visit(visitor, seconds)
+    used.append(_seconds_used(app.processes["web"].pid))
+    coming.join()
+    return _Round(at_rest, busy, [(later - before) / seconds for before, later in pairwise(used)])
+
+
+def _slowest(looks: list[Look]) -> str:
+    """What the slowest tenth took and what for, medians of each."""
+    slowest = sorted(looks, key=lambda look: look.seconds)[-max(len(looks) // 10, 1) :]
+    parts = {name: [look.parts[name] for look in slowest] for name in ("work", "core", "others")}
+    outside = [look.seconds - sum(look.parts.values()) for look in slowest]
+    whole, at_work, for_core, for_others, around = (
+        ms(statistics.median(each))
+        for each in ([look.seconds for look in slowest], *parts.values(), outside)
+    )
+    return (
+        f"the slowest tenth {whole}: at work {at_work}, waiting for a core {for_core}, "
+        f"for Python's lock and PostgreSQL {for_others}, before and after the app {around}"
+    )
 
 
 def _with_a_device(app: RunningApp, world: World) -> Customer:
     """A customer whose page of devices has one to show."""
     world.simulator.control.settings(latency_ms=0)
     [customer] = ready_customers(app, world.numbers(1))
-    form = parse_qs(urlsplit(customer.opts_in().location).query)
+    answer = _insists(customer, threading.Event())
+    if answer is None:
+        raise RuntimeError("Podero's form was not to be had")
+    form = parse_qs(urlsplit(answer.location).query)
     way_back = world.simulator.control.complete(form["onboarding_session_id"][0]).redirect_url
     path = urlsplit(str(way_back))
     customer.browser.get(customer.browser.get(f"{path.path}?{path.query}").location)
@@ -99,11 +139,12 @@ def _come(crowd: list[Customer], seconds: float) -> None:
         is_over.set()
 
 
-def _insists(customer: Customer, is_over: threading.Event) -> None:
-    """Opt in; then go on as the page does by itself."""
+def _insists(customer: Customer, is_over: threading.Event) -> Answer | None:
+    """Opt in; then go on as the page does by itself, to the form unless it is over before."""
     answer: Answer | None = customer.opts_in()
     while answer is not None and not is_form(answer):
         answer = customer.goes_on(answer.location, is_over)
+    return answer
 
 
 def _visit(visitor: Customer, seconds: float) -> dict[str, list[Look]]:
@@ -116,7 +157,8 @@ def _visit(visitor: Customer, seconds: float) -> dict[str, list[Look]]:
             browser = stranger if name == "start" else visitor.browser
             started = time.monotonic()
             answer = browser.get(path)
-            looks[name].append(Look(started - began, time.monotonic() - started))
+            took = time.monotonic() - started
+            looks[name].append(Look(started - began, took, seconds_of(answer.timing)))
             if answer.status != 200:
                 raise RuntimeError(f"{path}: {answer.status}")
             time.sleep(PACE_SECONDS)
