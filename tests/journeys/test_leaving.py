@@ -217,8 +217,10 @@ def test_what_was_linked_before_agreeing_anew_is_left_to_no_form_that_cannot_hav
     assert first.expires_at is not None
 
     sweep(client=podero_client(), now=first.expires_at)
-    # Whichever of the two was looked up first.
+    # Whichever of the two was looked up first; and neither waits for the other for ever.
     sweep(client=podero_client(), now=first.expires_at + timedelta(hours=2))
+    sweep(client=podero_client(), now=first.expires_at + timedelta(hours=4))
+    assert not OnboardingSession.objects.filter(next_try_at__isnull=False).exists()
 
     (held,) = simulator.control.state()["devices"]
     assert held["fields"]["is_smart_optimization_active"] is False
