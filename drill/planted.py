@@ -154,7 +154,7 @@ BUGS: tuple[Bug, ...] = (
         ("flows/devices.py", "    if is_believed:\n", "    if True:\n"),
         ("flows/devices.py", "    if is_gone:\n", "    if True:\n"),
         (
-            "models/devices.py",
+            "models/device_queries.py",
             "            is_recently_missed | Q(checked_at__lte=moment - WATCH_OVER),\n",
             "            missing_since=None,\n",
         ),

@@ -38,7 +38,7 @@ def charge_now(*, device: Device, now: datetime) -> None:
     with transaction.atomic():
         keeping.hold_consent(device.attempt)
         device.refresh_from_db(fields=["confirmed_at", "removal_wanted_at", "removed_at"])
-        if not device.may_be_charged:
+        if not device.charging.is_possible:
             raise CannotBeCharged
         if ChargeWish.wish(device, is_start=True, now=now):
             device.attempt.note(Event.CHARGE_WISHED, at=now, actor=Actor.CUSTOMER)
@@ -82,7 +82,7 @@ def take_back_if_asked(
 ) -> None:
     """For a device that is to go: what may be armed, or running, at Podero is taken back before."""
     wish = getattr(device, "charge_wish", None)
-    if is_boosted or device.may_end_boost or (wish is not None and wish.may_be_taken_back):
+    if is_boosted or device.charging.may_be_ended or (wish is not None and wish.may_be_taken_back):
         _take_back(device, actor=actor, now=now)
 
 

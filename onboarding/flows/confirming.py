@@ -14,8 +14,8 @@ from django.db.models import Exists, Q
 
 from onboarding.flows import keeping, passes, proof
 from onboarding.models import Device, OnboardingSession, Reconnection
-from onboarding.models.attempts import OnboardingSessionQuerySet
-from onboarding.models.devices import DeviceQuerySet
+from onboarding.models.attempt_queries import OnboardingSessionQuerySet
+from onboarding.models.device_queries import DeviceQuerySet
 from onboarding.states import Actor, Event
 
 BATCH = 500

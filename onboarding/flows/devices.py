@@ -13,7 +13,7 @@ from onboarding.flows import failures, keeping, lookups, podero_users, proof, sc
 from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import Device, OnboardingSession, PoderoUser
-from onboarding.models.attempts import LATE, OnboardingSessionQuerySet
+from onboarding.models.attempt_queries import LATE, OnboardingSessionQuerySet
 from onboarding.models.claims import is_recent
 from onboarding.states import Actor, Event, State
 

@@ -30,7 +30,7 @@ from onboarding.models import (
     Reconnection,
 )
 from onboarding.models.append_only import erase
-from onboarding.models.attempts import LATE
+from onboarding.models.attempt_queries import LATE
 
 # Sign-ins are dated by the machine that wrote them.
 CLOCKS_APART = timedelta(minutes=5)

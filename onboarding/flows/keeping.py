@@ -19,7 +19,7 @@ from onboarding.models import (
     Reconnection,
     SessionEvent,
 )
-from onboarding.models.devices import named_by
+from onboarding.models.account_marks import named_by
 from onboarding.states import Actor, Event, State
 
 

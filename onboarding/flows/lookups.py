@@ -12,7 +12,7 @@ from onboarding import podero
 from onboarding.flows import discovery, failures, keeping, schedule
 from onboarding.log_context import lines_name
 from onboarding.models import InvalidTransition, OnboardingSession, SessionEvent
-from onboarding.models.attempts import LATE
+from onboarding.models.attempt_queries import LATE
 from onboarding.models.claims import CLAIMED_SECONDS
 from onboarding.states import Actor, Event, FailureCode, State
 

@@ -16,8 +16,9 @@ from django.db.models import Exists, OuterRef, Q
 from onboarding import podero
 from onboarding.flows import charging
 from onboarding.models import Device, OnboardingSession, PoderoUser, Reconnection
-from onboarding.models.attempts import LATE
-from onboarding.models.devices import DeviceQuerySet, marks_of
+from onboarding.models.account_marks import marks_of
+from onboarding.models.attempt_queries import LATE
+from onboarding.models.device_queries import DeviceQuerySet
 from onboarding.states import Actor, Event
 
 
@@ -128,7 +129,7 @@ def recall(device: Device, *, now: datetime) -> bool:
     """Ask again whose it is; until then it is off, and what was to charge is taken back."""
     with transaction.atomic():
         PoderoUser.objects.hold(device.podero_user_id)
-        is_boosted = device.may_end_boost
+        is_boosted = device.charging.may_be_ended
         if not device.recall_confirmation(now=now):
             return False
         charging.take_back_if_asked(

@@ -18,8 +18,8 @@ from onboarding import podero
 from onboarding.flows import failures, keeping, proof, renewal, schedule, throttling
 from onboarding.log_context import lines_name
 from onboarding.models import Device, PoderoUser, Reconnection
+from onboarding.models.account_marks import mark_of
 from onboarding.models.claims import MOVES_AT_ONCE
-from onboarding.models.devices import mark_of
 from onboarding.models.return_tokens import cancel_token_of, fresh_token, kept_hash_of
 from onboarding.states import FailureCode
 

@@ -23,7 +23,7 @@ from onboarding.flows.discovery import Finding
 from onboarding.log_context import lines_name
 from onboarding.models import ChargeWish, Consent, Device, OnboardingSession, PoderoUser
 from onboarding.models.claims import CLAIM_LIFETIME, CLAIMED_SECONDS
-from onboarding.models.devices import SURELY_OFF, DeviceQuerySet
+from onboarding.models.device_queries import SURELY_OFF, DeviceQuerySet
 from onboarding.models.podero_users import PoderoUserQuerySet
 from onboarding.states import Actor, Event, FailureCode
 

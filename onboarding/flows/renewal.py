@@ -11,7 +11,7 @@ from onboarding import podero
 from onboarding.flows.discovery import CLOCK_TOLERANCE
 from onboarding.flows.discovery import Finding as Newcomer
 from onboarding.models import Device, Reconnection
-from onboarding.models.devices import marks_of
+from onboarding.models.account_marks import marks_of
 
 
 @dataclass(frozen=True)

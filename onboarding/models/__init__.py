@@ -1,4 +1,7 @@
-"""What the app remembers. Each module holds one table's fields, constraints and named moves."""
+"""What the app remembers. Each module holds one table's fields, constraints and named moves.
+
+What is asked of attempts and devices is so much that it has modules of its own beside theirs.
+"""
 
 from onboarding.models.attempts import InvalidTransition, OnboardingSession
 from onboarding.models.breakers import Breaker

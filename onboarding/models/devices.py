@@ -5,21 +5,21 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from onboarding import podero
+from onboarding.models.account_marks import marks_of, named_by
 from onboarding.models.attempts import DEVICE_TYPES, OnboardingSession
+from onboarding.models.charging import Charging
 from onboarding.models.claims import Claimable, is_recent
+from onboarding.models.device_queries import DeviceQuerySet
 from onboarding.models.podero_users import PoderoUser
 from onboarding.models.removals import NOT_TO_BE_REMOVED, Removable
 from onboarding.models.reports import Report
 from onboarding.models.savings import Saved
-from onboarding.podero import DeviceType
 
 # How a device stands toward its customer; each has its template in onboarding/devices/.
 Standing = Literal[
@@ -34,111 +34,12 @@ Standing = Literal[
     "pausing",
     "paused",
 ]
-# What a card says about charging now: how the wish stands, or what Podero reports.
-ChargeState = Literal[
-    "asking",
-    "taking_back",
-    "started",
-    "armed",
-    "accepted",
-    "already_charging",
-    "fully_charged",
-    "no_active_session",
-    "internal_error",
-    "refused",
-    "taken_back",
-    "gave_up",
-    "requested",
-    "ongoing",
-    "unavailable",
-    "idle",
-]
 # The device itself reports every 5 to 15 minutes at Podero.
 REPORTING_PERIOD = timedelta(minutes=15)
 # What is kept of a device while it is somebody's who has said so: it may be a stranger's before.
 NOTHING_REPORTED: dict[str, Any] = {"report": {}, "savings": {}}
 # What is kept of a device while it is linked, and for nothing after that.
 NOTHING_TOLD: dict[str, Any] = {"external_device_id": "", **NOTHING_REPORTED}
-# How often it is read whether a device that Podero keeps, although it should go, is still off, and
-# whether one that Podero has not known for so long is there again.
-WATCH_OVER = timedelta(days=1)
-# Podero leaves it alone, as it should.
-SURELY_OFF = Q(
-    is_optimization_wanted=False, is_optimization_active=False, is_optimization_in_doubt=False
-)
-# No try to switch one is put off for so long.
-LONGEST_WAIT = timedelta(hours=8)
-CHARGEABLE = (DeviceType.EV, DeviceType.WB)
-
-
-class DeviceQuerySet(models.QuerySet["Device"]):
-    def for_customer(self, podero_user: PoderoUser) -> DeviceQuerySet:
-        return self.filter(podero_user=podero_user)
-
-    def present(self) -> DeviceQuerySet:
-        """Those that Podero has not agreed to have removed."""
-        return self.filter(removed_at=None)
-
-    def unconfirmed(self) -> DeviceQuerySet:
-        """Those that wait for their customer's word."""
-        return self.filter(confirmed_at=None, removal_wanted_at=None, missing_since=None)
-
-    def off(self) -> DeviceQuerySet:
-        """Those that Podero surely leaves alone, as it should."""
-        return self.filter(SURELY_OFF)
-
-    def not_surely_off(self) -> DeviceQuerySet:
-        """Those to be left alone that Podero is still to be told about."""
-        is_on = Q(is_optimization_active=True) | Q(is_optimization_in_doubt=True)
-        return self.filter(is_on, is_optimization_wanted=False, next_try_at__isnull=False)
-
-    def record_gone_with_user(self, *, at: datetime) -> None:
-        """Podero has removed the user of these, and all that it held; nothing is left to undo."""
-        self.filter(removal_wanted_at__isnull=False, removed_at=None).update(
-            is_optimization_wanted=False,
-            is_optimization_active=False,
-            is_optimization_in_doubt=False,
-            claimed_at=None,
-            next_try_at=None,
-            removal_due_at=None,
-            removed_at=at,
-        )
-
-    def as_shown(self) -> DeviceQuerySet:
-        """With all that a card tells, in one query."""
-        return self.select_related("podero_user", "attempt__consent", "charge_wish")
-
-    def due(self, *, now: datetime) -> DeviceQuerySet:
-        """Devices whose optimization at Podero is not, or not surely, as it should be.
-
-        Among them those that a clock which was ahead has put off for longer than anybody waits.
-        """
-        differs = ~Q(is_optimization_wanted=F("is_optimization_active"))
-        return self.filter(
-            Q(next_try_at__lte=now) | Q(next_try_at__gt=now + LONGEST_WAIT),
-            differs | Q(is_optimization_in_doubt=True),
-        ).order_by("next_try_at", "pk")
-
-    def unread_since(self, moment: datetime) -> DeviceQuerySet:
-        """Those that Podero is to be asked about again, the one asked about longest ago first.
-
-        Of one that is to be removed no more is wanted than that it is off, and stays so; one that
-        Podero does not know may have been missed by mistake, and be steered.
-        """
-        is_recently_missed = Q(missing_since=None) | Q(missing_since__gt=moment - WATCH_OVER)
-        unread = self.filter(
-            is_recently_missed | Q(checked_at__lte=moment - WATCH_OVER),
-            asked_about_at__lte=moment,
-            checked_at__lte=moment,
-            removed_at=None,
-        )
-        unread = unread.exclude(
-            SURELY_OFF,
-            removal_wanted_at__isnull=False,
-            checked_at__gt=moment - WATCH_OVER,
-        )
-        there = unread.filter(podero_user__podero_id__isnull=False)
-        return there.order_by("asked_about_at", "pk")
 
 
 class Device(Removable, Claimable):
@@ -341,61 +242,8 @@ class Device(Removable, Claimable):
         return Saved.from_json(self.savings)
 
     @property
-    def may_be_charged(self) -> bool:
-        """Whether "charge now" makes sense: a car or wallbox that Podero can reach."""
-        is_reachable = self.standing not in {"being_removed", "withdrawn", "unconfirmed", "missing"}
-        return self.device_type in CHARGEABLE and is_reachable and self.is_authenticated
-
-    @property
-    def may_end_boost(self) -> bool:
-        """Whether Podero has something armed, or running on a wallbox; on a car it cannot be ended."""
-        reported = self.reported
-        is_wallbox = self.device_type == DeviceType.WB
-        return bool(reported.is_boost_armed) or (is_wallbox and reported.is_boosting)
-
-    @property
-    def charge_state(self) -> ChargeState:
-        wish = getattr(self, "charge_wish", None)
-        reported = self.reported
-        if wish is not None and wish.is_pending:
-            return "asking" if wish.is_start else "taking_back"
-        if wish is not None and not self._is_outlived(wish.answer, wish.answered_at):
-            state: ChargeState = wish.answer
-            return state
-        if reported.is_boost_armed:
-            return "armed"
-        if reported.boost_state in {"requested", "ongoing", "unavailable"}:
-            boost: ChargeState = reported.boost_state  # type: ignore[assignment]
-            return boost
-        return "idle"
-
-    def _is_outlived(self, answer: str, answered_at: datetime) -> bool:
-        """Whether Podero has told more of a boost since it said yes to it."""
-        if self.checked_at <= answered_at:
-            return False
-        reported = self.reported
-        is_used_up = answer == "armed" and reported.is_boost_armed is False
-        is_confirmed = answer in {"started", "armed", "accepted"} and reported.is_boosting
-        return is_used_up or is_confirmed
-
-    @property
-    def may_ask_to_charge(self) -> bool:
-        taken = {"asking", "started", "armed", "accepted", "requested", "ongoing", "unavailable"}
-        return self.may_be_charged and self.charge_state not in taken
-
-    @property
-    def may_take_back_charge(self) -> bool:
-        """What is only asked for or armed can be taken back; a wallbox also stops charging.
-
-        So can what was perhaps heard, and what Podero has not taken back when it was asked to.
-        """
-        stoppable = {"asking", "armed", "accepted", "gave_up"}
-        wish = getattr(self, "charge_wish", None)
-        if wish is not None and not wish.is_start:
-            stoppable |= {"refused"}
-        if self.device_type == DeviceType.WB:
-            stoppable |= {"started", "requested", "ongoing"}
-        return self.may_be_charged and self.charge_state in stoppable
+    def charging(self) -> Charging:
+        return Charging(self)
 
     @property
     def silent_since(self) -> datetime | None:
@@ -408,7 +256,7 @@ class Device(Removable, Claimable):
     @property
     def is_waiting_for_podero(self) -> bool:
         """Whether something that the customer wished has yet to show."""
-        is_charge_awaited = self.charge_state in {"asking", "taking_back", "requested"}
+        is_charge_awaited = self.charging.state in {"asking", "taking_back", "requested"}
         awaited = {"starting", "pausing"}
         if self.is_switch_pending and not self.is_optimization_wanted:
             awaited.add("needs_customer")
@@ -451,21 +299,8 @@ class Device(Removable, Claimable):
         False when it is to be on but the device is to be removed, or is asked about: an older page
         asked for it, or somebody came back elsewhere this moment.
         """
-        fields = {
-            "is_optimization_wanted": is_wanted,
-            "is_optimization_in_doubt": True,
-            "next_try_at": now,
-            "tries": 0,
-        }
-        rows = Device.objects.filter(pk=self.pk)
-        if is_wanted:
-            rows = rows.filter(
-                removal_wanted_at=None, confirmed_at__isnull=False, login_doubted_at=None
-            )
-        if not rows.update(**fields):
-            return False
-        self._set(**fields)
-        return True
+        may_be_on = Q(removal_wanted_at=None, confirmed_at__isnull=False, login_doubted_at=None)
+        return self._change_wish(may_be_on if is_wanted else Q(), is_wanted=is_wanted, now=now)
 
     def relink(
         self,
@@ -653,27 +488,6 @@ class Device(Removable, Claimable):
         rows = Device.objects.filter(pk=self.pk, checked_at__lte=at)
         rows.filter(missing_since=None).update(missing_since=at)
         rows.update(checked_at=at)
-
-
-def mark_of(found: podero.Device) -> str:
-    """By what another account behind the device is noticed later; empty where Podero names none."""
-    return next(iter(marks_of(found)), "")
-
-
-def marks_of(found: podero.Device) -> list[str]:
-    """The same by each of Django's keys, the one in use first: who reads the database guesses no id."""
-    named = found.external_device_id
-    keys = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS] if named else []
-    return [
-        salted_hmac("onboarding.account", named, secret=key, algorithm="sha256").hexdigest()
-        for key in keys
-    ]
-
-
-def named_by(found: podero.Device) -> dict[str, str]:
-    """What is kept of the name that Podero tells; nothing where it tells none."""
-    named = found.external_device_id
-    return {"external_device_id": named, "account_mark": mark_of(found)} if named else {}
 
 
 def makers_of(devices: Iterable[Device]) -> list[str]:

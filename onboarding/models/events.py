@@ -12,7 +12,7 @@ from onboarding.models.append_only import AppendOnly, AppendOnlyQuerySet
 from onboarding.states import Actor, Event, FailureCode, State
 
 if TYPE_CHECKING:
-    from onboarding.models.attempts import OnboardingSessionQuerySet
+    from onboarding.models.attempt_queries import OnboardingSessionQuerySet
 
 
 class SessionEventQuerySet(AppendOnlyQuerySet["SessionEvent"]):

@@ -8,11 +8,8 @@ from django.db import models, transaction
 from django.db.models import OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models.attempts import (
-    IS_DEVICE_NAMED,
-    LATE,
-    SIGHTING_INTERVAL,
-)
+from onboarding.models.attempt_queries import IS_DEVICE_NAMED, LATE
+from onboarding.models.attempts import SIGHTING_INTERVAL
 from onboarding.models.claims import Claimable
 from onboarding.models.devices import Device
 from onboarding.models.podero_users import PoderoUser

@@ -19,7 +19,7 @@ from onboarding.clients import TooManyWaiting, place_in_line
 from onboarding.flows import confirming, doubles, keeping, proof
 from onboarding.flows import devices as device_flow
 from onboarding.models import Consent, Device, PoderoUser
-from onboarding.models.devices import DeviceQuerySet
+from onboarding.models.device_queries import DeviceQuerySet
 from onboarding.states import UNFINISHED, State
 from onboarding.tasks import nudge, refresh_devices, switch_customer_devices
 from onboarding.views.access import customer_required, signed_in_customer
@@ -165,7 +165,7 @@ def _fingerprint(devices: list[Device], *, is_aged: bool) -> str:
         (
             str(device.reference),
             device.standing,
-            device.charge_state,
+            device.charging.state,
             device.reported.cable,
             device.reported.mode,
             device.reported.connection,

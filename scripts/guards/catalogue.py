@@ -63,7 +63,9 @@ RETURNING = "onboarding/views/returning.py"
 CHECKING = "onboarding/flows/returning.py"
 KEEPING = "onboarding/flows/keeping.py"
 STATES = "onboarding/states.py"
+ATTEMPT_QUERIES = "onboarding/models/attempt_queries.py"
 DEVICE_ROWS = "onboarding/models/devices.py"
+DEVICE_QUERIES = "onboarding/models/device_queries.py"
 DEVICE_FLOW = "onboarding/flows/devices.py"
 CONFIRMING = "onboarding/flows/confirming.py"
 BEHIND = "onboarding/flows/proof.py"
@@ -224,8 +226,8 @@ GUARDS = (
           also=(Edit(CONFIRMING, "return sum(passes.each_by_itself(recalls).values())", "return 0"),)),
     Guard("return: any attempt that may have brought it casts its doubt", "onboarding/models/attempts.py",
           "return self.started_at <= device.linked_at and over_at >= device.linked_after", "return False",
-          also=(Edit("onboarding/models/attempts.py", "Q(pk=OuterRef(\"attempt\")) | (is_in_time & ~Q(IS_DEVICE_NAMED))", "Q(pk=OuterRef(\"attempt\"))"),)),
-    Guard("return: a doubt is none about devices of other days", "onboarding/models/attempts.py",
+          also=(Edit(ATTEMPT_QUERIES, "Q(pk=OuterRef(\"attempt\")) | (is_in_time & ~Q(IS_DEVICE_NAMED))", "Q(pk=OuterRef(\"attempt\"))"),)),
+    Guard("return: a doubt is none about devices of other days", ATTEMPT_QUERIES,
           "is_in_time & ~Q(IS_DEVICE_NAMED)", "~Q(IS_DEVICE_NAMED)"),
     Guard("return: no proof while another attempt may bring one", CONFIRMING,
           "return not any(other.may_have_brought(self.device) for other in others)", "return True",
@@ -400,8 +402,8 @@ GUARDS = (
           "over_at = max(over_at, self.foreign_return_at + LATE)", "pass",
           ("tests/journeys/test_patient_detours.py"
            "::test_form_that_lives_longer_than_was_said_is_doubted_by_its_return",),
-          also=(Edit("onboarding/models/attempts.py", "(came_late | ran_out_late)", "ran_out_late"),)),
-    Guard("return: who came back in the browser that left leaves no doubt", "onboarding/models/attempts.py",
+          also=(Edit(ATTEMPT_QUERIES, "(came_late | ran_out_late)", "ran_out_late"),)),
+    Guard("return: who came back in the browser that left leaves no doubt", ATTEMPT_QUERIES,
           "filter(foreign_return_at__isnull=False, is_return_matched=False)", "filter(foreign_return_at__isnull=False)",
           ("tests/journeys/test_alone.py::test_retry_in_the_same_browser_and_a_scanner_afterwards",)),
     Guard("return: a word said where one came back lasts", CONFIRMING,
@@ -411,7 +413,7 @@ GUARDS = (
           "return self._elsewhere if self._has_come_back_with(self._elsewhere) else []", "return self._elsewhere",
           ("tests/journeys/test_patient_detours.py::test_word_about_a_device_of_ones_own_clears_no_other_doubt",)),
     Guard("return: a word taken back meanwhile switches nothing on", DEVICE_ROWS,
-          "removal_wanted_at=None, confirmed_at__isnull=False, login_doubted_at=None\n            )", "removal_wanted_at=None\n            )",
+          "removal_wanted_at=None, confirmed_at__isnull=False, login_doubted_at=None)", "removal_wanted_at=None)",
           ("tests/races/test_proof.py::test_word_taken_back_while_a_return_is_taken_up_leaves_the_device_off",)),
     Guard("return: a way back kept from before clears no doubt", CHECKING,
           "if not proof.is_in_doubt(device, attempt):", "if True:",
@@ -430,11 +432,11 @@ GUARDS = (
     Guard("remove: no more is kept of a device that is to go", DEVICE_ROWS,
           "if not self.is_removal_wanted:", "if True:",
           ("tests/journeys/removal/test_forgetting.py::test_what_was_told_of_a_device_is_forgotten_although_podero_keeps_it",)),
-    Guard("remove: whether a device that Podero keeps is still off is watched", DEVICE_ROWS,
+    Guard("remove: whether a device that Podero keeps is still off is watched", DEVICE_QUERIES,
           "            checked_at__gt=moment - WATCH_OVER,\n", "",
           ("tests/journeys/removal/test_forgetting.py"
            "::test_device_that_podero_keeps_and_steers_again_is_switched_off_again",)),
-    Guard("remove: a device that is to go and off is read once a day only", DEVICE_ROWS,
+    Guard("remove: a device that is to go and off is read once a day only", DEVICE_QUERIES,
           "            checked_at__gt=moment - WATCH_OVER,\n", "            checked_at__gt=moment,\n",
           ("tests/journeys/removal/test_forgetting.py::test_what_was_told_of_a_device_is_forgotten_although_podero_keeps_it",)),
     Guard("throttle: pressing check again and again asks Podero no more often", "onboarding/flows/throttling.py",
@@ -447,7 +449,7 @@ GUARDS = (
           " or is_way_back(path)", "",
           ("tests/journeys/test_proof_of_return.py"
            "::test_victim_who_signs_in_as_themselves_learns_that_the_way_back_was_not_theirs",)),
-    Guard("return: a form stays open although a look has linked its attempt", "onboarding/models/attempts.py",
+    Guard("return: a form stays open although a look has linked its attempt", ATTEMPT_QUERIES,
           "(~Q(state=State.LINKED) | Q(returned_at=None))", "~Q(state=State.LINKED)",
           ("tests/journeys/removal/test_users.py"
            "::test_user_stays_while_the_form_of_an_attempt_that_a_look_has_linked_is_open",)),
@@ -545,10 +547,10 @@ GUARDS = (
     Guard("erase: what Podero does not answer is no answer", "onboarding/flows/erasure.py",
           'raise UnableToErase("not_asked") from error', "pass",
           ("tests/flows/test_erasure.py::test_erasure_is_refused_while_podero_does_not_tell_how_devices_stand",)),
-    Guard("devices: one that Podero has missed is asked for again", DEVICE_ROWS,
+    Guard("devices: one that Podero has missed is asked for again", DEVICE_QUERIES,
           'is_recently_missed = Q(missing_since=None) | Q(missing_since__gt=moment - WATCH_OVER)', 'is_recently_missed = Q(missing_since=None)',
           ("tests/journeys/test_my_devices.py::test_device_that_podero_missed_for_a_while_is_found_again_without_anybody_looking",)),
-    Guard("devices: one that Podero has not known for long is asked for once a day", DEVICE_ROWS,
+    Guard("devices: one that Podero has not known for long is asked for once a day", DEVICE_QUERIES,
           "            is_recently_missed | Q(checked_at__lte=moment - WATCH_OVER),\n", "",
           ("tests/journeys/test_my_devices.py::test_device_that_podero_has_not_known_for_long_is_asked_for_once_a_day",)),
     Guard("return: what somebody has just linked is looked for beside an open form", "onboarding/flows/lookups.py",
@@ -870,7 +872,7 @@ GUARDS = (
           "if answer == Answer.ALREADY_CHARGING and wish.tries:", "if False:",
           ("tests/journeys/test_charging.py::test_car_that_charges_since_the_answer_was_lost_is_said_to_have_been_started",)),
     Guard("charge: what runs is stopped with what ends it", CHARGING,
-          "if is_boosted or device.may_end_boost or (", "if (",
+          "if is_boosted or device.charging.may_be_ended or (", "if (",
           ("tests/journeys/test_charging.py::test_leaving_stops_a_wallbox_that_still_charges_because_it_was_wished_long_ago",)),
     Guard("charge: tried again", CHARGING,
           "wish.record_failure(next_try_at=min(when, wish.gives_up_at))", "wish.record_failure(next_try_at=wish.gives_up_at)"),
@@ -949,7 +951,7 @@ GUARDS = (
     Guard("charge: one mistaken answer leaves nothing armed", CHARGING,
           "if failures.is_answer(error) and (wish.is_start or wish.tries):", "if failures.is_answer(error):",
           ("tests/journeys/test_charging.py::test_one_mistaken_answer_leaves_nothing_armed_for_who_has_left",)),
-    Guard("devices: what a clock that was ahead has put off is not waited for", DEVICE_ROWS,
+    Guard("devices: what a clock that was ahead has put off is not waited for", DEVICE_QUERIES,
           "Q(next_try_at__lte=now) | Q(next_try_at__gt=now + LONGEST_WAIT),", "Q(next_try_at__lte=now),",
           ("tests/journeys/test_pausing.py"
            "::test_pause_that_a_clock_which_was_ahead_has_put_off_is_not_waited_for",)),

@@ -10,7 +10,7 @@ from onboarding import podero
 from onboarding.clients import podero_client
 from onboarding.flows.restoring import Ended, end_unrecorded
 from onboarding.models import Consent, OnboardingSession
-from onboarding.models.attempts import LATE
+from onboarding.models.attempt_queries import LATE
 
 
 class Command(BaseCommand):
