@@ -2,7 +2,7 @@
 
 `test` is the id of the test that plays the case. What is recorded begins with the first request to
 `address`, a pattern; without one all of the test counts. `guards` names entries of
-`scripts/guards.py`: the test has to fail when one of them is taken away.
+`scripts/guards/catalogue.py`: the test has to fail when one of them is taken away.
 """
 
 from __future__ import annotations
