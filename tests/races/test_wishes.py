@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from onboarding import podero
 from onboarding.clients import podero_client
-from onboarding.flows import charging, devices, withdrawal
+from onboarding.flows import charging, devices, proof, withdrawal
 from onboarding.flows.sweep import sweep
 from onboarding.models import ChargeWish, Device, SessionEvent
 from onboarding.states import Event
@@ -292,6 +292,23 @@ def test_leaving_while_charging_is_asked_for_lets_nothing_charge(
     sweep_after()
 
     assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_doubt_about_the_login_while_charging_is_asked_for_lets_nothing_charge(
+    simulator: RunningSimulator, device: Device, fails: bool
+) -> None:
+    ChargeWish.wish(device, is_start=True, now=timezone.now())
+
+    during(
+        Held("start_boost", fails=fails),
+        carry_out(device),
+        lambda: proof.doubt_login(Device.objects.get(), now=timezone.now()),
+    )
+    sweep_after()
+
+    assert charge_at_podero(simulator, device)["boost_for_next_session"] is False
+    assert ChargeWish.objects.get().answer == "taken_back"
 
 
 def test_charge_pressed_at_once_in_several_tabs_is_asked_for_once(
